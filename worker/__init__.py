@@ -1,0 +1,1 @@
+"""operate-worker: translates the text inside product images."""

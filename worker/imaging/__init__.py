@@ -1,0 +1,1 @@
+"""Pixels only: numpy and OpenCV, no I/O, no await."""

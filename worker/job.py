@@ -1,0 +1,191 @@
+"""The domain: what travels through the pipeline. Frozen, without I/O.
+
+Conventions: an image is RGB uint8 (H, W, 3), a mask uint8 {0, 255} (H, W), a polygon float32 (4, 2)
+clockwise from the text's top left, in pixels of the decoded, upright image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+Mask = NDArray[np.uint8]
+Polygon = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextLine:
+    """One line of text as the OCR engine read it."""
+
+    polygon: Polygon
+    text: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextBlock:
+    """Lines that read as one paragraph: the unit that is translated and typeset."""
+
+    #: Position in reading order on the page, from 0.
+    id: int
+    #: In reading order: top to bottom, or right to left for vertical text.
+    lines: tuple[TextLine, ...]
+    #: The lines joined as one text (no space between Han characters).
+    text: str
+    #: Smallest rotated rectangle around the lines, along the text's own direction.
+    polygon: Polygon
+    #: Degrees, clockwise on screen, of the reading direction against the x axis; in (-90, 90].
+    angle: float
+    #: Median height of the lines' boxes in px (width of the column for vertical text).
+    text_height: float
+    #: True where characters stand one under the other.
+    vertical: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An axis-aligned rectangle in page pixels; right and bottom are exclusive."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns, ready to index a page."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """Where the ink of one block lies: what is erased, and what its style is measured on."""
+
+    block_id: int
+    box: Box
+    #: Pixels to erase, (box.height, box.width): glyphs with anti-aliasing, outline and shadow.
+    mask: Mask
+    #: Glyph bodies alone (no edge, no outline), same shape; all zero where text and ground do not separate.
+    strokes: Mask
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patch:
+    """The erased ground under one block, ready to be blended into the page."""
+
+    block_id: int
+    box: Box
+    #: (box.height, box.width, 3)
+    rgb: Image
+    #: (box.height, box.width), 0..255: 0 outside the dilated text mask, feathered inward.
+    alpha: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFormat:
+    """How the picture came, so that it can leave the same way."""
+
+    #: Pillow's name: JPEG, PNG, WEBP, …
+    name: str
+    #: JPEG quantisation tables, as Pillow gives and takes them.
+    qtables: Mapping[int, tuple[int, ...]] | None = None
+    #: JPEG chroma subsampling as Pillow's number (0 4:4:4, 1 4:2:2, 2 4:2:0), None where unknown.
+    subsampling: int | None = None
+    #: True for progressive JPEG.
+    progressive: bool = False
+    #: True for lossless WebP.
+    lossless: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Page:
+    """A decoded picture, upright, with what its encoding needs beside the pixels."""
+
+    rgb: Image
+    source: SourceFormat
+    alpha: NDArray[np.uint8] | None = None
+    icc_profile: bytes | None = None
+    #: Pixels per inch as the file said, if it did.
+    dpi: tuple[float, float] | None = None
+
+    @property
+    def width(self) -> int:
+        return int(self.rgb.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.rgb.shape[0])
+
+    @property
+    def is_long(self) -> bool:
+        """A detail strip: at least three times as high as wide."""
+        return self.height >= 3 * self.width
+
+
+class BlockStatus(StrEnum):
+    """What became of a block; only `TRANSLATED` changes pixels."""
+
+    TRANSLATED = "translated"
+    KEPT = "kept"
+    BLOCKED = "blocked"
+    UNTRANSLATED = "untranslated"
+    UNFIT = "unfit"
+
+
+class Flag(StrEnum):
+    """A named weakness of a translated block."""
+
+    MISSING_GLYPH = "missing_glyph"
+    MISSING_TERM = "missing_term"
+    SHRUNK = "shrunk"
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """The answer for one block."""
+
+    block_id: int
+    status: BlockStatus
+    #: None unless the status is `TRANSLATED`.
+    text: str | None = None
+    flags: tuple[Flag, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JobIdentity:
+    """What makes two submissions the same job."""
+
+    request_id: str
+    image_id: str
+    target_language: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """One picture to translate."""
+
+    request_id: str
+    image_id: str
+    image_url: str
+    lines: tuple[TextLine, ...]
+    target_language: str
+    source_language: str = "zh"
+    glossary: Mapping[str, str] = field(default_factory=dict)
+    traceparent: str | None = None
+
+    @property
+    def identity(self) -> JobIdentity:
+        return JobIdentity(self.request_id, self.image_id, self.target_language)

@@ -1,0 +1,1 @@
+"""Typesetting: style, segment, layout, draw. Pure, as imaging is."""

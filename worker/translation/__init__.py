@@ -1,0 +1,1 @@
+"""Text only, but for `session`, which asks through the ports."""
