@@ -165,3 +165,16 @@ class SettingsError(WorkerError):
     """A setting is missing or malformed."""
 
     code = "settings"
+
+
+def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error to report for a task group that failed: the first leaf, one that is final before others."""
+    leaves: list[BaseException] = []
+    open_groups: list[BaseException] = [group]
+    while open_groups:
+        error = open_groups.pop(0)
+        if isinstance(error, BaseExceptionGroup):
+            open_groups.extend(error.exceptions)
+        else:
+            leaves.append(error)
+    return min(leaves, key=lambda error: bool(getattr(error, "retryable", False)))

@@ -13,6 +13,9 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+#: A BCP-47 tag as far as we need one: language, then subtags.
+LANGUAGE_TAG = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
+
 Image = NDArray[np.uint8]
 Mask = NDArray[np.uint8]
 Polygon = NDArray[np.float32]
@@ -189,3 +192,72 @@ class Job:
     @property
     def identity(self) -> JobIdentity:
         return JobIdentity(self.request_id, self.image_id, self.target_language)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the translator charged for."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    #: Estimate from the model's list price; None where the price is not known.
+    cost_usd: float | None = None
+
+    def __add__(self, other: Usage) -> Usage:
+        costs = [usage.cost_usd for usage in (self, other) if usage.cost_usd is not None]
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            sum(costs) if costs else None,
+        )
+
+
+class JobStatus(StrEnum):
+    """How a job ended."""
+
+    COMPLETED = "completed"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BlockReport:
+    """One block in the result."""
+
+    source: str
+    translation: str | None
+    polygon: Polygon
+    status: BlockStatus
+    flags: tuple[Flag, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job failed: public, free of secrets."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """The one answer to a job."""
+
+    status: JobStatus
+    #: None only for a payload whose ids cannot be read.
+    request_id: str | None
+    image_id: str | None
+    target_language: str | None
+    image_url: str | None = None
+    original_image_url: str | None = None
+    width: int | None = None
+    height: int | None = None
+    is_long: bool | None = None
+    blocks: tuple[BlockReport, ...] = ()
+    layout_url: str | None = None
+    plate_url: str | None = None
+    usage: Usage | None = None
+    failure: Failure | None = None
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    attempts: int = 1
+    traceparent: str | None = None

@@ -1,0 +1,63 @@
+# Everything a fresh clone needs. `make demo` and `make test` set up what they use.
+
+PYTHON ?= python3
+VENV := .venv
+TRITON := .venv-triton
+EXPORT := .venv-export
+BIN := $(VENV)/bin
+
+# nvidia-pytriton carries a real tritonserver; it needs numpy < 2, hence an environment of its own.
+TRITON_PACKAGES := nvidia-pytriton==0.7.0 "numpy<2" "opencv-python-headless<4.12" "onnxruntime>=1.20"
+# --no-deps: its requirement opencv-python and our opencv-python-headless both own `cv2`.
+RAPIDOCR := rapidocr-onnxruntime==1.4.4
+PIP := -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help demo test test-all lint format setup clean
+
+help:
+	@echo "make demo                        the samples through the real pipeline, pictures in demo-output/"
+	@echo "make demo IMAGES='a.jpg b.png'   the same for your own pictures"
+	@echo "make test                        linters and all tests but the slow ones"
+	@echo "make test-all                    the slow ones too"
+	@echo "make lint | format | setup | clean"
+
+demo: setup
+	@$(BIN)/operate-worker demo $(IMAGES)
+
+test: setup lint
+	$(BIN)/pytest -m "not slow"
+
+test-all: setup lint
+	$(BIN)/pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Both environments side by side: the time goes into unpacking.
+setup:
+	@$(MAKE) --no-print-directory -j2 $(VENV)/.ready $(TRITON)/.ready
+
+$(VENV)/.ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+		|| { echo "$(PYTHON) is $$($(PYTHON) --version); Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12"; exit 1; }
+	@echo "setting up $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python $(PIP) -e ".[fonts,demo,ocr,test]"
+	@$(BIN)/python $(PIP) --no-deps $(RAPIDOCR)
+	@touch $@
+
+$(TRITON)/.ready: Makefile
+	@echo "setting up $(TRITON) …"
+	@$(PYTHON) -m venv $(TRITON)
+	@$(TRITON)/bin/python $(PIP) $(TRITON_PACKAGES)
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(TRITON) $(EXPORT) demo-output

@@ -1,0 +1,111 @@
+"""Tiles through a real tritonserver."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from worker.adapters.triton import TritonInpainter, TritonOptions
+from worker.embedded import MODEL_REPOSITORY, EmbeddedTriton, free_port
+from worker.errors import InpainterUnavailable, ModelError
+from worker.job import Image, Mask
+
+
+@pytest.fixture
+async def inpainter(triton: EmbeddedTriton) -> AsyncIterator[TritonInpainter]:
+    opened = TritonInpainter(TritonOptions(triton.url))
+    yield opened
+    await opened.close()
+
+
+def tile(size: int, seed: int = 0) -> tuple[Image, Mask]:
+    """A smooth ground with a hole of noise in it."""
+    y, x = np.mgrid[:size, :size]
+    image = np.stack([x * 200 // size, y * 200 // size, np.full_like(x, 90)], axis=-1).astype(np.uint8)
+    mask = np.zeros((size, size, 1), np.uint8)
+    mask[100:120, 60:180] = 255
+    noise = np.random.default_rng(seed).integers(0, 256, image.shape, dtype=np.uint8)
+    return np.where(mask > 0, noise, image), mask
+
+
+async def test_the_hole_is_filled_and_nothing_else(inpainter: TritonInpainter) -> None:
+    size = (await inpainter.tile_sizes())[0]
+    image, mask = tile(size)
+    filled = await inpainter.inpaint(image, mask)
+    hole = mask[..., 0] > 0
+    np.testing.assert_array_equal(filled[~hole], image[~hole])
+    truth, _ = tile(size)
+    y, x = np.mgrid[:size, :size]
+    truth = np.stack([x * 200 // size, y * 200 // size, np.full_like(x, 90)], axis=-1).astype(np.int16)
+    assert np.abs(filled[hole].astype(np.int16) - truth[hole]).mean() < 12
+
+
+async def test_many_tiles_at_once_each_get_their_own(inpainter: TritonInpainter) -> None:
+    size = (await inpainter.tile_sizes())[0]
+    tiles = [tile(size, seed) for seed in range(8)]
+    for number, (image, _) in enumerate(tiles):
+        image[:40] = number
+    filled = await asyncio.gather(*(inpainter.inpaint(image, mask) for image, mask in tiles))
+    assert [int(result[0, 0, 0]) for result in filled] == list(range(8))
+
+
+async def test_a_size_nobody_serves_is_an_error(inpainter: TritonInpainter) -> None:
+    with pytest.raises(ModelError, match="no served model has tiles of 64 px"):
+        await inpainter.inpaint(*tile(64))
+
+
+async def test_check_sends_a_real_tile(inpainter: TritonInpainter) -> None:
+    assert (await inpainter.check()).startswith("Triton serves ")
+
+
+async def test_a_server_that_is_away_can_be_tried_again() -> None:
+    inpainter = TritonInpainter(TritonOptions(f"127.0.0.1:{free_port()}", timeout_seconds=2.0))
+    with pytest.raises(InpainterUnavailable):
+        await inpainter.tile_sizes()
+    await inpainter.close()
+
+
+async def test_wrong_answers_and_dead_requests_are_told_apart(tmp_path: Path) -> None:
+    """A model that answers with another shape, fails a request, or takes too long."""
+    source = next(path for path in sorted(MODEL_REPOSITORY.iterdir()) if path.is_dir())
+    broken = tmp_path / "broken_256"
+    shutil.copytree(source, broken)
+    size = 256
+    config = (broken / "config.pbtxt").read_text().replace(source.name, broken.name)
+    (broken / "config.pbtxt").write_text(config)
+    (broken / "1" / "model.py").write_text(_BROKEN_MODEL)
+    with EmbeddedTriton(tmp_path) as server:
+        inpainter = TritonInpainter(TritonOptions(server.url, timeout_seconds=1.0))
+        image, mask = np.zeros((size, size, 3), np.uint8), np.zeros((size, size, 1), np.uint8)
+        assert await inpainter.tile_sizes() == (size,)
+        for first, error in ((1, ModelError), (2, ModelError), (3, InpainterUnavailable)):
+            image[0, 0, 0] = first
+            with pytest.raises(error):
+                await inpainter.inpaint(image, mask)
+        await inpainter.close()
+
+
+_BROKEN_MODEL = """
+import time
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+class TritonPythonModel:
+    def execute(self, requests):
+        answers = []
+        for request in requests:
+            image = pb_utils.get_input_tensor_by_name(request, "image").as_numpy()
+            if image[0, 0, 0, 0] == 2:
+                answers.append(pb_utils.InferenceResponse(error=pb_utils.TritonError("broken tile")))
+                continue
+            if image[0, 0, 0, 0] == 3:
+                time.sleep(2)
+            wrong = np.zeros((1, 8, 8, 3), np.uint8)
+            answers.append(pb_utils.InferenceResponse([pb_utils.Tensor("inpainted", wrong)]))
+        return answers
+"""

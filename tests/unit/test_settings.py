@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+
+from worker.errors import SettingsError
+from worker.settings import Settings
+
+COMPLETE = {
+    "GEMINI_API_KEY": "secret-gemini",
+    "R2_ENDPOINT_URL": "https://account.r2.cloudflarestorage.com",
+    "R2_BUCKET": "pictures",
+    "R2_ACCESS_KEY_ID": "id",
+    "R2_SECRET_ACCESS_KEY": "secret-r2",
+    "R2_PUBLIC_BASE_URL": "https://cdn.example",
+}
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name, value in COMPLETE.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def test_defaults(environment: pytest.MonkeyPatch) -> None:
+    settings = Settings.from_environment()
+    assert settings.queue.processor_queue == "processor_tasks"
+    assert settings.queue.concurrency == 16
+    assert settings.translate.target_language == "ko"
+    assert settings.limits.spool_dir.as_posix() == "/app/output/temp_inpainted"
+
+
+def test_no_secret_is_shown(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("REDIS_URL", "redis://user:secret-redis@localhost:6379/0")
+    assert "secret-" not in repr(Settings.from_environment())
+
+
+@pytest.mark.parametrize("name", COMPLETE)
+def test_a_missing_setting_is_named(environment: pytest.MonkeyPatch, name: str) -> None:
+    environment.delenv(name)
+    with pytest.raises(SettingsError, match=name) as caught:
+        Settings.from_environment()
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REDIS_URL", "http://user:secret-x@localhost"),
+        ("CONCURRENCY", "many"),
+        ("CONCURRENCY", "0"),
+        ("INPAINTER", "magic"),
+        ("TRITON_URL", "http://localhost:8001"),
+        ("TARGET_LANGUAGE", "Korean!"),
+        ("R2_KEY_TEMPLATE", "{image_id}.{extension}"),
+        ("R2_KEY_TEMPLATE", "{request_id}/{image_id}.{target_language}.{extension}{0.__class__}"),
+        ("LEASE_SECONDS", "-1"),
+    ],
+)
+def test_a_malformed_setting_is_named_without_its_value(
+    environment: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    environment.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment()
+    assert caught.value.message.startswith(name)
+    assert "secret-x" not in caught.value.message
+
+
+def test_the_glossary_translator_and_local_storage_need_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in COMPLETE:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {
+        "TRANSLATOR": "glossary",
+        "GLOSSARY_PATH": "terms.tsv",
+        "STORAGE": "local",
+        "LOCAL_STORAGE_DIR": "out",
+        "FONT_PATHS": "a.otf:b.ttc",
+    }.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings.from_environment()
+    assert [path.name for path in settings.service.font_paths] == ["a.otf", "b.ttc"]

@@ -1,0 +1,5 @@
+"""`python -m worker` is `operate-worker`."""
+
+from worker.cli import app
+
+app()

@@ -1,0 +1,144 @@
+"""Gemini through google-genai: carries a prompt there and a raw reply back."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+import httpx2
+from google import genai
+from google.genai import errors, types
+
+from worker.errors import AuthError, TranslatorQuota, TranslatorUnavailable, WorkerError
+from worker.job import Usage
+from worker.ports import Prompt, Reply, ReplyKind
+
+_FINISH = types.FinishReason
+_BLOCKED = frozenset(
+    {_FINISH.SAFETY, _FINISH.BLOCKLIST, _FINISH.PROHIBITED_CONTENT, _FINISH.SPII, _FINISH.MODEL_ARMOR}
+)
+#: Replies are of the size of their prompts; this only stops a model that runs away.
+_MAX_OUTPUT_TOKENS = 16384
+
+
+@dataclass(frozen=True, slots=True)
+class GeminiOptions:
+    """Which model, where, and how patient."""
+
+    api_key: str = field(repr=False)
+    model: str
+    #: None for Google's own address.
+    base_url: str | None = None
+    timeout_seconds: float = 60.0
+    connections: int = 64
+
+
+class GeminiTranslator:
+    """`Translator` on the Gemini API. Create it inside the running event loop."""
+
+    def __init__(self, options: GeminiOptions) -> None:
+        self._options = options
+        # An own client: with aiohttp installed the SDK would use that, and retry behind our back.
+        self._http = httpx2.AsyncClient(
+            timeout=options.timeout_seconds,
+            limits=httpx2.Limits(max_connections=options.connections),
+            trust_env=True,
+        )
+        self._client = genai.Client(
+            api_key=options.api_key,
+            http_options=types.HttpOptions(
+                base_url=options.base_url,
+                timeout=round(options.timeout_seconds * 1000),
+                retry_options=types.HttpRetryOptions(attempts=1),
+                httpx_async_client=self._http,
+            ),
+        )
+
+    async def ask(self, prompt: Prompt) -> Reply:
+        """One call of generateContent.
+
+        Raises:
+            AuthError: The key was refused.
+            TranslatorQuota: 429; `retry_after` from RetryInfo where given.
+            TranslatorUnavailable: 5xx, reset, timeout.
+        """
+        try:
+            response = await self._client.aio.models.generate_content(
+                model=self._options.model,
+                contents=prompt.content,
+                config=types.GenerateContentConfig(
+                    system_instruction=prompt.system,
+                    response_mime_type="application/json",
+                    response_json_schema=prompt.schema,
+                    temperature=0.2,
+                    max_output_tokens=_MAX_OUTPUT_TOKENS,
+                ),
+            )
+        except errors.APIError as error:
+            raise _translate_error(error) from None
+        except (httpx2.HTTPError, OSError, TimeoutError) as error:
+            raise TranslatorUnavailable(f"Gemini: {type(error).__name__}") from None
+        except ValueError:
+            # A body that is no JSON, or of no known shape: pydantic's errors are ValueErrors too.
+            raise TranslatorUnavailable("Gemini: the answer cannot be read") from None
+        return _reply(response)
+
+    async def check(self) -> str:
+        """The key is accepted and the model is there."""
+        try:
+            await self._client.aio.models.get(model=self._options.model)
+        except errors.APIError as error:
+            raise _translate_error(error) from None
+        except (httpx2.HTTPError, OSError, TimeoutError) as error:
+            raise TranslatorUnavailable(f"Gemini: {type(error).__name__}") from None
+        return f"Gemini has {self._options.model}"
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+
+def _reply(response: types.GenerateContentResponse) -> Reply:
+    usage = _usage(response.usage_metadata)
+    feedback = response.prompt_feedback
+    if feedback is not None and feedback.block_reason is not None:
+        return Reply(ReplyKind.BLOCKED, "", usage)
+    candidate = response.candidates[0] if response.candidates else None
+    if candidate is None:
+        return Reply(ReplyKind.BLOCKED, "", usage)
+    parts = (candidate.content.parts if candidate.content else None) or []
+    text = "".join(part.text for part in parts if part.text and not part.thought)
+    return Reply(_kind(candidate.finish_reason), text, usage)
+
+
+def _kind(reason: types.FinishReason | None) -> ReplyKind:
+    if reason in _BLOCKED:
+        return ReplyKind.BLOCKED
+    if reason is _FINISH.RECITATION:
+        return ReplyKind.RECITATION
+    if reason is _FINISH.MAX_TOKENS:
+        return ReplyKind.TRUNCATED
+    return ReplyKind.OK
+
+
+def _usage(metadata: types.GenerateContentResponseUsageMetadata | None) -> Usage:
+    if metadata is None:
+        return Usage()
+    output = (metadata.candidates_token_count or 0) + (metadata.thoughts_token_count or 0)
+    return Usage(metadata.prompt_token_count or 0, output)
+
+
+def _translate_error(error: errors.APIError) -> WorkerError:
+    """The vendor's error as ours; its text may quote the request, so only code and status pass."""
+    public = f"Gemini: {error.code} {error.status or ''}".strip()
+    if error.code == 429:
+        return TranslatorQuota(public, retry_after=_retry_delay(error.details))
+    if error.code in (401, 403) or (error.code == 400 and "API_KEY_INVALID" in str(error.details)):
+        return AuthError(f"GEMINI_API_KEY: refused ({public})")
+    return TranslatorUnavailable(public)
+
+
+def _retry_delay(details: object) -> float | None:
+    """Seconds from a 429's RetryInfo, such as {"@type": "…RetryInfo", "retryDelay": "17s"}."""
+    found = re.search(r"'retryDelay': '(\d+(?:\.\d+)?)s'", str(details))
+    return float(found[1]) if found else None

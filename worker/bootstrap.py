@@ -1,0 +1,202 @@
+"""The composition root: the only place where adapters are built and wired."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+
+from worker import schemas
+from worker.adapters.gemini import GeminiOptions, GeminiTranslator
+from worker.adapters.glossary import GlossaryTranslator
+from worker.adapters.http_source import FetchOptions, HttpSource
+from worker.adapters.local_store import LocalSource, LocalStore
+from worker.adapters.r2 import R2Options, R2Store
+from worker.adapters.rapid_ocr import RapidOcr
+from worker.adapters.redis_queue import QueueOptions, RedisQueue
+from worker.adapters.triton import TritonInpainter, TritonOptions
+from worker.consumer import Consumer, ConsumerOptions
+from worker.errors import SettingsError
+from worker.pipeline import Pipeline, PipelineOptions, Ports
+from worker.ports import Check, Dependency, ImageSource, Inpainter, ObjectStore, Translator
+from worker.rendering.fonts import load_fonts
+from worker.settings import (
+    InpaintSettings,
+    LimitSettings,
+    QueueSettings,
+    Settings,
+    StorageSettings,
+    TranslateSettings,
+)
+from worker.translation.glossary import parse_glossary
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The wired worker."""
+
+    consumer: Consumer
+    dependencies: tuple[Dependency, ...]
+
+
+@asynccontextmanager
+async def open_service(settings: Settings) -> AsyncIterator[Service]:
+    """Build the whole worker; everything it opened is closed on leaving.
+
+    Raises:
+        SettingsError: A setting points to something that is not there.
+    """
+    async with AsyncExitStack() as stack:
+        queue = RedisQueue(
+            settings.queue.redis_url.unicode_string(),
+            _queue_options(settings.queue),
+            job_key=functools.partial(schemas.job_key, default_language=settings.translate.target_language),
+        )
+        stack.push_async_callback(queue.close)
+        source = await _open_source(settings.limits, stack)
+        store, store_check = await _open_store(settings.storage, stack)
+        pipeline, checks = await _open_pipeline(settings, source, store, stack)
+        consumer = Consumer(queue, pipeline.run, _consumer_options(settings))
+        yield Service(consumer, (Dependency("redis", queue), *checks, Dependency("store", store_check)))
+
+
+@asynccontextmanager
+async def open_pipeline(
+    settings: Settings, source: ImageSource, store: ObjectStore
+) -> AsyncIterator[Pipeline]:
+    """The pipeline alone, between a source and a store of the caller's: one picture without Redis."""
+    async with AsyncExitStack() as stack:
+        pipeline, _ = await _open_pipeline(settings, source, store, stack)
+        yield pipeline
+
+
+def local_source(settings: Settings) -> ImageSource:
+    """A source that reads the user's own files."""
+    return LocalSource(settings.limits.fetch_max_bytes)
+
+
+def local_store(settings: Settings) -> ObjectStore:
+    """A store in LOCAL_STORAGE_DIR."""
+    return LocalStore(_given(settings.storage.local_storage_dir))
+
+
+def open_ocr() -> RapidOcr:
+    """The OCR engine for pictures that come without a result."""
+    return RapidOcr()
+
+
+async def _open_pipeline(
+    settings: Settings, source: ImageSource, store: ObjectStore, stack: AsyncExitStack
+) -> tuple[Pipeline, tuple[Dependency, ...]]:
+    # Parallelism comes from many jobs; OpenCV's own threads would only get in each other's way.
+    cv2.setNumThreads(1)
+    fonts = load_fonts(settings.service.font_paths)
+    inpainter, inpainter_check = await _open_inpainter(settings.inpaint, stack)
+    glossary = _read_glossary(settings.translate.glossary_path)
+    translator, translator_check = await _open_translator(settings.translate, glossary, stack)
+    threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="pixels")
+    stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+    options = PipelineOptions(
+        max_pixels=settings.limits.max_pixels,
+        ocr_min_score=settings.translate.ocr_min_score,
+        key_template=settings.storage.r2_key_template,
+        store_plate=settings.storage.store_layout,
+        glossary=glossary,
+    )
+    pipeline = Pipeline(Ports(source, inpainter, translator, store), fonts, threads, options)
+    return pipeline, (Dependency("triton", inpainter_check), Dependency("translator", translator_check))
+
+
+async def _open_source(limits: LimitSettings, stack: AsyncExitStack) -> HttpSource:
+    source = HttpSource(FetchOptions(limits.fetch_max_bytes, allow_private=limits.fetch_allow_private))
+    stack.push_async_callback(source.close)
+    return source
+
+
+async def _open_store(settings: StorageSettings, stack: AsyncExitStack) -> tuple[ObjectStore, Check]:
+    if settings.storage == "local":
+        local = LocalStore(_given(settings.local_storage_dir))
+        return local, local
+    r2 = await stack.enter_async_context(
+        R2Store(
+            R2Options(
+                endpoint_url=str(_given(settings.r2_endpoint_url)),
+                bucket=_given(settings.r2_bucket),
+                public_base_url=str(_given(settings.r2_public_base_url)),
+                access_key_id=_given(settings.r2_access_key_id).get_secret_value(),
+                secret_access_key=_given(settings.r2_secret_access_key).get_secret_value(),
+            )
+        )
+    )
+    return r2, r2
+
+
+async def _open_inpainter(settings: InpaintSettings, stack: AsyncExitStack) -> tuple[Inpainter, Check]:
+    triton = TritonInpainter(TritonOptions(settings.triton_url, settings.triton_max_inflight))
+    stack.push_async_callback(triton.close)
+    return triton, triton
+
+
+async def _open_translator(
+    settings: TranslateSettings, glossary: dict[str, str], stack: AsyncExitStack
+) -> tuple[Translator, Check]:
+    if settings.translator == "glossary":
+        known = GlossaryTranslator(glossary)
+        return known, known
+    gemini = GeminiTranslator(
+        GeminiOptions(
+            api_key=_given(settings.gemini_api_key).get_secret_value(),
+            model=settings.gemini_model,
+            base_url=str(settings.gemini_base_url) if settings.gemini_base_url else None,
+        )
+    )
+    stack.push_async_callback(gemini.close)
+    return gemini, gemini
+
+
+def _read_glossary(path: Path | None) -> dict[str, str]:
+    if path is None:
+        return {}
+    try:
+        return parse_glossary(path.read_text(encoding="utf-8-sig"), path.name)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"GLOSSARY_PATH: {path}: {error}") from None
+
+
+def _queue_options(settings: QueueSettings) -> QueueOptions:
+    return QueueOptions(
+        processor_queue=settings.processor_queue,
+        hosting_queue=settings.hosting_queue,
+        lease_seconds=settings.lease_seconds,
+        result_ttl_seconds=settings.result_ttl_seconds,
+        job_max_age_seconds=settings.job_max_age_seconds,
+    )
+
+
+def _consumer_options(settings: Settings) -> ConsumerOptions:
+    queue = settings.queue
+    return ConsumerOptions(
+        concurrency=queue.concurrency,
+        lease_seconds=queue.lease_seconds,
+        reap_seconds=queue.reap_seconds,
+        job_max_age_seconds=queue.job_max_age_seconds,
+        job_deadline_seconds=queue.job_deadline_seconds,
+        drain_seconds=queue.drain_seconds,
+        default_language=settings.translate.target_language,
+    )
+
+
+def _given(value: T | None) -> T:
+    """A setting that Settings has already made sure of."""
+    if value is None:
+        raise SettingsError("a required setting is missing")
+    return value

@@ -1,0 +1,177 @@
+"""The command line: run, check, submit, translate, demo."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import SecretStr
+from rich.console import Console
+
+from worker import log
+from worker.bootstrap import open_service
+from worker.errors import SettingsError, WorkerError
+from worker.settings import Settings
+
+app = typer.Typer(
+    help="Translates the text inside product images.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+_out = Console()
+_errors = Console(stderr=True)
+
+OutOption = Annotated[Path, typer.Option("--out", help="Where the files are written.")]
+
+
+@app.callback()
+def main() -> None:
+    """Translates the text inside product images."""
+
+
+@app.command()
+def run() -> None:
+    """Work on jobs from the Redis list until SIGTERM; settings come from the environment."""
+    settings = _settings()
+    log.configure(json=True, secrets=_secrets(settings))
+    _finish(_serve(settings))
+
+
+@app.command()
+def check() -> None:
+    """Ask each dependency whether it works; one line each, and what to fix."""
+    settings = _settings()
+    log.configure(json=False, secrets=_secrets(settings))
+    if not _finish(_check(settings)):
+        raise typer.Exit(1)
+
+
+@app.command()
+def submit(
+    image_url: Annotated[str, typer.Argument(help="http(s) address of the picture.")],
+    ocr: Annotated[Path, typer.Option("--ocr", help="JSON file with the picture's OCR result.", exists=True)],
+    request_id: Annotated[str, typer.Option(help="Yours; jobs of one product share it.")] = "manual",
+    image_id: Annotated[
+        str | None, typer.Option(help="Unique within the request; default: file name.")
+    ] = None,
+    to: Annotated[str | None, typer.Option("--to", help="Target language, BCP-47.")] = None,
+) -> None:
+    """Push one job onto the processor list, as any producer does."""
+    from worker.submit import build_message, push
+
+    message = build_message(image_url, _read_json(ocr), request_id, image_id, to)
+    waiting = _finish(push(message))
+    _out.print(f"pushed {message['request_id']}/{message['image_id']}, {waiting} jobs waiting")
+
+
+@app.command()
+def translate(
+    images: Annotated[
+        list[Path], typer.Argument(help="Pictures on this machine.", exists=True, dir_okay=False)
+    ],
+    ocr: Annotated[
+        Path | None,
+        typer.Option("--ocr", help="OCR result of the one picture; else RapidOCR reads it.", exists=True),
+    ] = None,
+    glossary: Annotated[
+        Path | None,
+        typer.Option("--glossary", help="TSV; translate from it alone, without Gemini.", exists=True),
+    ] = None,
+    to: Annotated[str, typer.Option("--to", help="Target language, BCP-47.")] = "ko",
+    out: OutOption = Path(),
+    plate: Annotated[bool, typer.Option("--plate", help="Write the erased page too.")] = False,
+) -> None:
+    """Translate pictures without Redis: writes NAME.ko.EXT, NAME.ko.json and, with --plate, NAME.plate.png."""
+    from worker.local import TranslateRequest, translate_images
+
+    if ocr is not None and len(images) > 1:
+        raise typer.BadParameter("--ocr belongs to one picture; leave it out for several")
+    log.configure(json=False)
+    request = TranslateRequest(tuple(images), ocr, glossary, to, out, plate)
+    failures = _finish(translate_images(request, _out))
+    if failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    images: Annotated[
+        list[Path] | None, typer.Argument(help="Your own pictures; default: the samples.")
+    ] = None,
+    out: OutOption = Path("demo-output"),
+) -> None:
+    """Run the real worker on the samples, with a private Redis and Triton, and show what came out."""
+    from worker.demo import run_demo
+
+    log.configure(json=False)
+    try:
+        failures = run_demo(images or [], out, _out)
+    except KeyboardInterrupt:
+        _errors.print("stopped")
+        raise typer.Exit(130) from None
+    except WorkerError as error:
+        _fail(error)
+    if failures:
+        raise typer.Exit(1)
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, stop.set)
+    async with open_service(settings) as service:
+        await service.consumer.run(stop)
+
+
+async def _check(settings: Settings) -> bool:
+    async with open_service(settings) as service:
+        healthy = True
+        for dependency in service.dependencies:
+            try:
+                _out.print(f"[green]ok[/]    {dependency.name}: {await dependency.probe.check()}")
+            except WorkerError as error:
+                healthy = False
+                _out.print(f"[red]down[/]  {dependency.name}: {error.message}")
+        return healthy
+
+
+def _finish(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run to the end; an error of ours is one line and exit code 1."""
+    try:
+        return asyncio.run(work)
+    except WorkerError as error:
+        _fail(error)
+
+
+def _settings() -> Settings:
+    try:
+        return Settings.from_environment()
+    except SettingsError as error:
+        _fail(error)
+
+
+def _fail(error: WorkerError) -> Any:
+    _errors.print(f"[red]{error.code}[/]: {error.message}", highlight=False)
+    raise typer.Exit(1) from None
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError as error:
+        raise typer.BadParameter(f"{path} is not JSON: {error}") from None
+
+
+def _secrets(settings: Settings) -> tuple[str, ...]:
+    """Every secret value of the settings, for the log to mask."""
+    groups = (getattr(settings, name) for name in type(settings).model_fields)
+    values = (getattr(group, field) for group in groups for field in type(group).model_fields)
+    found = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    return (*found, settings.queue.redis_url.password or "")

@@ -1,0 +1,158 @@
+"""What the worker asks of the outside, as small protocols. Adapters implement them; bootstrap wires them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from worker.job import Image, Mask, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One submission, held by this worker until it is acked, retried, buried or released."""
+
+    #: Fencing token: whoever lost it can no longer answer for the job.
+    id: str
+    payload: bytes
+    #: How often the job was handed out, this time included.
+    deliveries: int
+    #: How often its worker died or fell silent with the job in hand.
+    crashes: int
+    #: Seconds since the job was first seen.
+    age: float
+    #: The result of an earlier submission of the same job, if there is one.
+    recorded: bytes | None = None
+
+
+class JobQueue(Protocol):
+    """The job list with its leases. Every method raises `QueueUnavailable` when Redis does not answer."""
+
+    async def fetch(self) -> Claim | None:
+        """Claim the next job; waits about a second, then answers None."""
+
+    async def renew(self) -> frozenset[str]:
+        """Extend all leases of this worker; returns the ids of claims that were lost."""
+
+    async def ack(self, claim: Claim, result: bytes) -> bool:
+        """Hand the result on, record it and drop the claim, all at once. False: the claim was lost."""
+
+    async def bury(self, claim: Claim, result: bytes, envelope: bytes) -> bool:
+        """As `ack`, and keep `envelope` in the dead-letter list."""
+
+    async def retry(self, claim: Claim, delay: float, reason: str) -> bool:
+        """Give the job back, to be claimed again after `delay` seconds."""
+
+    async def release(self, claim: Claim) -> bool:
+        """Give the job back at once, as if it had never been claimed."""
+
+    async def reap(self) -> int:
+        """Give expired claims and dead workers' inboxes back, promote due retries; returns how many."""
+
+    async def close(self) -> None:
+        """Sign off and close the connections."""
+
+
+class ImageSource(Protocol):
+    """Where pictures come from."""
+
+    async def fetch(self, url: str) -> bytes:
+        """The file's bytes.
+
+        Raises:
+            BadUrl, ImageNotFound, TooLarge: The job is at fault.
+            SourceUnavailable: The host does not answer.
+        """
+
+
+class Inpainter(Protocol):
+    """A model server that fills holes in square tiles."""
+
+    async def tile_sizes(self) -> tuple[int, ...]:
+        """The served tile sizes in px, ascending, at least one."""
+
+    async def inpaint(self, image: Image, mask: Mask) -> Image:
+        """Fill the hole of one tile.
+
+        Args:
+            image: RGB uint8 (S, S, 3), S one of `tile_sizes`.
+            mask: uint8 (S, S, 1), 255 = hole.
+
+        Returns:
+            RGB uint8 (S, S, 3), equal to `image` outside the hole.
+
+        Raises:
+            InpainterUnavailable: Refused, stopping, or no answer in time.
+            ModelError: The answer is not a tile.
+        """
+
+
+class ReplyKind(StrEnum):
+    """How a translator's call ended."""
+
+    OK = "ok"
+    BLOCKED = "blocked"
+    RECITATION = "recitation"
+    TRUNCATED = "truncated"
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One request to a translator."""
+
+    system: str
+    #: JSON text: the blocks with their ids.
+    content: str
+    #: JSON schema of the reply.
+    schema: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A translator's raw answer: not yet parsed, not yet believed."""
+
+    kind: ReplyKind
+    text: str
+    usage: Usage
+
+
+class Translator(Protocol):
+    """Carries a prompt there and a raw reply back."""
+
+    async def ask(self, prompt: Prompt) -> Reply:
+        """One call.
+
+        Raises:
+            TranslatorUnavailable, TranslatorQuota, AuthError.
+        """
+
+
+class ObjectStore(Protocol):
+    """Where results are hosted."""
+
+    async def put(self, key: str, payload: bytes, content_type: str) -> str:
+        """Store one object under a deterministic key and return its public URL.
+
+        Raises:
+            StoreUnavailable, AuthError.
+        """
+
+
+class Check(Protocol):
+    """A dependency that can be asked whether it works."""
+
+    async def check(self) -> str:
+        """One line about what answered; raises a `WorkerError` that says what to fix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """A named dependency for `operate-worker check`."""
+
+    name: str
+    probe: Check
+
+
+Dependencies = Sequence[Dependency]

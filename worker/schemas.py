@@ -1,0 +1,175 @@
+"""The wire: job in, result out, dead letter aside. Parsed and validated here and nowhere else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from worker.errors import BadMessage
+from worker.job import LANGUAGE_TAG, BlockReport, Failure, Job, JobIdentity, JobStatus, Result
+from worker.ocr_shapes import parse_ocr
+
+SCHEMA_VERSION = 1
+
+_Id = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+_Language = Annotated[str, StringConstraints(pattern=LANGUAGE_TAG, max_length=35)]
+
+
+class _JobMessage(BaseModel):
+    """The job as a producer pushes it; `ocr_result` is read separately, in its many shapes."""
+
+    model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
+
+    request_id: _Id
+    image_id: _Id
+    image_url: Annotated[str, StringConstraints(min_length=1, max_length=8192, strip_whitespace=True)]
+    ocr_result: Any = Field()
+    target_language: _Language | None = None
+    source_language: _Language | None = None
+    glossary: dict[str, str] | None = None
+    traceparent: Annotated[str, StringConstraints(max_length=256)] | None = None
+
+
+def parse_job(payload: bytes, default_language: str) -> Job:
+    """Read one job.
+
+    Args:
+        payload: The raw bytes from the list.
+        default_language: Target language of jobs that name none.
+
+    Raises:
+        BadMessage: Not JSON, or a field is missing or wrong; the message names it.
+        BadOcr: `ocr_result` is in no known shape; the message names the element.
+    """
+    try:
+        message = _JobMessage.model_validate(_read_object(payload))
+    except ValidationError as error:
+        raise BadMessage(_first_error(error)) from None
+    return Job(
+        request_id=message.request_id,
+        image_id=message.image_id,
+        image_url=message.image_url,
+        lines=parse_ocr(message.ocr_result),
+        target_language=message.target_language or default_language,
+        source_language=message.source_language or "zh",
+        glossary=message.glossary or {},
+        traceparent=message.traceparent,
+    )
+
+
+def identify(payload: bytes, default_language: str) -> JobIdentity | None:
+    """The identity of a payload, as far as it can be read; None where the ids cannot."""
+    try:
+        message = _read_object(payload)
+    except BadMessage:
+        return None
+    request_id, image_id = (_readable_id(message.get(name)) for name in ("request_id", "image_id"))
+    if request_id is None or image_id is None:
+        return None
+    language = message.get("target_language")
+    return JobIdentity(
+        request_id, image_id, language if isinstance(language, str) and language else default_language
+    )
+
+
+def job_key(payload: bytes, default_language: str) -> str:
+    """The name under which Redis keeps what it knows about a job: a hash, since ids are hostile."""
+    identity = identify(payload, default_language)
+    if identity is None:
+        return hashlib.sha256(payload).hexdigest()
+    named = json.dumps([identity.request_id, identity.image_id, identity.target_language])
+    return hashlib.sha256(named.encode()).hexdigest()
+
+
+def failed(payload: bytes, default_language: str, failure: Failure, attempts: int) -> Result:
+    """The result of a job that failed, with whatever of its ids can be read."""
+    identity = identify(payload, default_language)
+    message = _read_object(payload) if identity else {}
+    url, trace = message.get("image_url"), message.get("traceparent")
+    return Result(
+        status=JobStatus.FAILED,
+        request_id=identity.request_id if identity else None,
+        image_id=identity.image_id if identity else None,
+        target_language=identity.target_language if identity else None,
+        original_image_url=url if isinstance(url, str) else None,
+        failure=failure,
+        attempts=attempts,
+        traceparent=trace if isinstance(trace, str) else None,
+    )
+
+
+def dump_result(result: Result) -> bytes:
+    """The result message, UTF-8 JSON."""
+    message = {
+        "request_id": result.request_id,
+        "image_id": result.image_id,
+        "target_language": result.target_language,
+        "status": result.status,
+        "image_url": result.image_url,
+        "original_image_url": result.original_image_url,
+        "is_long": result.is_long,
+        "width": result.width,
+        "height": result.height,
+        "blocks": [_dump_block(block) for block in result.blocks],
+        "layout_url": result.layout_url,
+        "plate_url": result.plate_url,
+        "usage": asdict(result.usage) if result.usage else None,
+        "error": asdict(result.failure) if result.failure else None,
+        "timings_ms": {stage: round(spent, 1) for stage, spent in result.timings_ms.items()},
+        "attempts": result.attempts,
+        "traceparent": result.traceparent,
+        "schema": SCHEMA_VERSION,
+    }
+    # Ids and URLs of a broken job may hold lone surrogates; escaping keeps any of them valid JSON.
+    return json.dumps(message, separators=(",", ":")).encode()
+
+
+def dump_dead_letter(payload: bytes, result: Result, reason: str) -> bytes:
+    """The envelope in the dead-letter list: why, and the job's raw bytes (base64, they may be anything)."""
+    envelope = {
+        "request_id": result.request_id,
+        "image_id": result.image_id,
+        "target_language": result.target_language,
+        "reason": reason,
+        "error": asdict(result.failure) if result.failure else None,
+        "attempts": result.attempts,
+        "payload": base64.b64encode(payload).decode(),
+    }
+    return json.dumps(envelope, separators=(",", ":")).encode()
+
+
+def _dump_block(block: BlockReport) -> dict[str, Any]:
+    return {
+        "source": block.source,
+        "translation": block.translation,
+        "polygon": [[round(float(x), 1), round(float(y), 1)] for x, y in block.polygon],
+        "status": block.status,
+        "flags": list(block.flags),
+    }
+
+
+def _read_object(payload: bytes) -> dict[str, Any]:
+    try:
+        message = json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise BadMessage(f"the job is not JSON: {type(error).__name__}") from None
+    if not isinstance(message, dict):
+        raise BadMessage("the job must be a JSON object")
+    return message
+
+
+def _readable_id(value: Any) -> str | None:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(value)
+    return value if isinstance(value, str) and value else None
+
+
+def _first_error(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"])
+    return f"{name}: {'is missing' if first['type'] == 'missing' else first['msg']}"
