@@ -1,0 +1,276 @@
+"""Each job ends in exactly one result: on a real Redis, with a pipeline that does as the test says."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from worker import schemas
+from worker.adapters.redis_queue import QueueOptions, RedisQueue
+from worker.consumer import Consumer, ConsumerOptions
+from worker.errors import BadImage, InpainterUnavailable, SourceUnavailable
+from worker.job import Job, JobStatus, Result
+
+QUEUE = QueueOptions("processor_tasks", "hosting_tasks", 1.0, 60, 60)
+OPTIONS = ConsumerOptions(
+    concurrency=4,
+    lease_seconds=1.0,
+    reap_seconds=0.1,
+    job_max_age_seconds=60,
+    job_deadline_seconds=5,
+    drain_seconds=2,
+    default_language="ko",
+    retry_base_seconds=0.05,
+)
+RunJob = Callable[[Job], Awaitable[Result]]
+
+
+def message(image_id: str = "i1", **changes: Any) -> bytes:
+    job = {"request_id": "r1", "image_id": image_id, "image_url": "http://x/a.jpg", "ocr_result": []}
+    return json.dumps({**job, **changes}).encode()
+
+
+async def succeed(job: Job) -> Result:
+    return Result(JobStatus.COMPLETED, job.request_id, job.image_id, job.target_language, image_url="done")
+
+
+class Bench:
+    """A Redis and a consumer on it."""
+
+    def __init__(self, url: str, client: Redis) -> None:
+        self.url, self.client = url, client
+
+    @asynccontextmanager
+    async def consuming(
+        self, run_job: RunJob, options: ConsumerOptions = OPTIONS
+    ) -> AsyncIterator[asyncio.Event]:
+        queue = RedisQueue(self.url, QUEUE, job_key=partial(schemas.job_key, default_language="ko"))
+        stop = asyncio.Event()
+        task = asyncio.create_task(Consumer(queue, run_job, options).run(stop))
+        try:
+            yield stop
+        finally:
+            stop.set()
+            await asyncio.wait_for(task, 10)
+            await queue.close()
+
+    async def push(self, *payloads: bytes) -> None:
+        await self.client.rpush("processor_tasks", *payloads)
+
+    async def result(self) -> dict[str, Any]:
+        popped = await self.client.blpop(["hosting_tasks"], timeout=10)
+        assert popped is not None, "no result"
+        found: dict[str, Any] = json.loads(popped[1])
+        return found
+
+    async def letters(self) -> list[dict[str, Any]]:
+        return [json.loads(letter) for letter in await self.client.lrange("processor_tasks:dead", 0, -1)]
+
+    async def assert_nothing_left(self) -> None:
+        assert await self.client.llen("processor_tasks") == 0
+        assert await self.client.llen("hosting_tasks") == 0
+        for name in ("claims", "lease", "delayed"):
+            assert not await self.client.exists(f"processor_tasks:{name}"), name
+        assert await self.client.keys("processor_tasks:meta:*") == []
+        assert await self.client.keys("processor_tasks:inbox:*") == []
+
+
+@pytest.fixture
+async def bench(redis_url: str) -> AsyncIterator[Bench]:
+    async with Redis.from_url(redis_url) as client:
+        yield Bench(redis_url, client)
+
+
+async def test_jobs_run_side_by_side_up_to_the_limit(bench: Bench) -> None:
+    running, most = 0, 0
+
+    async def job(job: Job) -> Result:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.1)
+        running -= 1
+        return await succeed(job)
+
+    await bench.push(*(message(f"i{number}") for number in range(10)))
+    async with bench.consuming(job):
+        results = [await bench.result() for _ in range(10)]
+    assert {result["image_id"] for result in results} == {f"i{number}" for number in range(10)}
+    assert most == OPTIONS.concurrency
+    await bench.assert_nothing_left()
+
+
+@pytest.mark.parametrize(
+    ("payload", "code", "named"),
+    [
+        (b"not json", "bad_message", "not JSON"),
+        (b"\xff\x00", "bad_message", "not JSON"),
+        (message(image_url=None), "bad_message", "image_url"),
+        (message(ocr_result="x"), "bad_ocr", "ocr_result"),
+        (message(ocr_result=[{"box": [1, 1, 1, 1], "text": "x"}]), "bad_ocr", "ocr_result[0].box"),
+    ],
+)
+async def test_a_broken_job_fails_once_and_is_kept(
+    bench: Bench, payload: bytes, code: str, named: str
+) -> None:
+    await bench.push(payload)
+    async with bench.consuming(succeed):
+        result = await bench.result()
+    assert (result["status"], result["error"]["code"]) == ("failed", code)
+    assert named in result["error"]["message"]
+    (letter,) = await bench.letters()
+    assert base64.b64decode(letter["payload"]) == payload
+    await bench.assert_nothing_left()
+
+
+async def test_a_content_error_is_final(bench: Bench) -> None:
+    async def job(_: Job) -> Result:
+        raise BadImage("the file is not a picture")
+
+    await bench.push(message())
+    async with bench.consuming(job):
+        result = await bench.result()
+    assert result["error"] == {"code": "bad_image", "message": "the file is not a picture"}
+    assert result["attempts"] == 1
+    assert len(await bench.letters()) == 1
+
+
+async def test_a_dependency_that_comes_back_costs_nothing_but_time(bench: Bench) -> None:
+    calls = 0
+
+    async def job(job: Job) -> Result:
+        nonlocal calls
+        calls += 1
+        if calls <= 5:
+            raise InpainterUnavailable("Triton: UNAVAILABLE")
+        return await succeed(job)
+
+    await bench.push(message())
+    async with bench.consuming(job):
+        result = await bench.result()
+    assert (result["status"], result["attempts"]) == ("completed", 6)
+    assert await bench.letters() == []
+    await bench.assert_nothing_left()
+
+
+async def test_a_host_that_stays_away_fails_the_job(bench: Bench) -> None:
+    async def job(_: Job) -> Result:
+        raise SourceUnavailable("image_url: x does not answer")
+
+    await bench.push(message())
+    async with bench.consuming(job):
+        result = await bench.result()
+    assert (result["error"]["code"], result["attempts"]) == ("source_unavailable", 3)
+
+
+async def test_a_bug_is_one_failed_result_without_its_trace(bench: Bench) -> None:
+    async def job(_: Job) -> Result:
+        raise KeyError("secret detail")
+
+    await bench.push(message())
+    async with bench.consuming(job):
+        result = await bench.result()
+    assert result["error"]["code"] == "internal"
+    assert "secret" not in json.dumps(result)
+
+
+async def test_a_job_past_its_deadline_is_given_up(bench: Bench) -> None:
+    async def job(_: Job) -> Result:
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    await bench.push(message())
+    async with bench.consuming(job, replace(OPTIONS, job_deadline_seconds=0.1)):
+        result = await bench.result()
+    assert result["error"]["code"] == "job_timeout"
+
+
+async def test_a_job_that_kills_workers_is_poison(bench: Bench) -> None:
+    key = schemas.job_key(message(), "ko")
+    await bench.client.hset(f"processor_tasks:meta:{key}", "crashes", "3")
+    await bench.push(message())
+    async with bench.consuming(succeed):
+        result = await bench.result()
+    assert result["error"]["code"] == "poisoned"
+
+
+async def test_the_same_job_twice_runs_once_and_answers_twice(bench: Bench) -> None:
+    calls = 0
+
+    async def job(job: Job) -> Result:
+        nonlocal calls
+        calls += 1
+        return await succeed(job)
+
+    async with bench.consuming(job):
+        await bench.push(message())
+        first = await bench.result()
+        await bench.push(message())
+        assert await bench.result() == first
+    assert calls == 1
+    await bench.assert_nothing_left()
+
+
+async def test_a_stop_finishes_what_is_in_flight_and_takes_nothing_new(bench: Bench) -> None:
+    started = asyncio.Event()
+
+    async def job(job: Job) -> Result:
+        started.set()
+        await asyncio.sleep(0.5)
+        return await succeed(job)
+
+    await bench.push(message("first"))
+    async with bench.consuming(job) as stop:
+        await started.wait()
+        stop.set()
+        await asyncio.sleep(1.2)
+        await bench.push(message("second"))
+    assert (await bench.result())["image_id"] == "first"
+    assert await bench.client.llen("processor_tasks") == 1
+
+
+async def test_what_does_not_finish_in_time_is_handed_back_uncounted(bench: Bench) -> None:
+    started = asyncio.Event()
+
+    async def job(_: Job) -> Result:
+        started.set()
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    await bench.push(message())
+    async with bench.consuming(job, replace(OPTIONS, drain_seconds=0.2, job_deadline_seconds=60)):
+        await started.wait()
+    assert await bench.client.lrange("processor_tasks", 0, -1) == [message()]
+    async with bench.consuming(succeed):
+        assert (await bench.result())["attempts"] == 1
+
+
+async def test_a_worker_that_lost_its_claim_does_not_answer(bench: Bench) -> None:
+    started, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def stuck(_: Job) -> Result:
+        started.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cancelled.set()
+        raise AssertionError
+
+    await bench.push(message())
+    async with bench.consuming(stuck, replace(OPTIONS, job_deadline_seconds=60, reap_seconds=60)):
+        await started.wait()
+        # As after a pause longer than the lease: another worker's reaper takes the job away.
+        (claim_id,) = await bench.client.hkeys("processor_tasks:claims")
+        await bench.client.hdel("processor_tasks:claims", claim_id)
+        await bench.client.zrem("processor_tasks:lease", claim_id)
+        await asyncio.wait_for(cancelled.wait(), 5)
+    assert await bench.client.llen("hosting_tasks") == 0

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from worker import log
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    stream = io.StringIO()
+    log.configure(json=True, secrets=("secret-key",), stream=stream)
+    yield stream
+    structlog.reset_defaults()
+
+
+def test_an_event_is_one_line_of_json(stream: io.StringIO) -> None:
+    structlog.get_logger("x").info("job.done", status="완료", size=3)
+    event = json.loads(stream.getvalue())
+    assert (event["event"], event["status"], event["size"], event["level"]) == ("job.done", "완료", 3, "info")
+
+
+def test_secrets_are_masked_wherever_they_stand(stream: io.StringIO) -> None:
+    logger = structlog.get_logger("x")
+    logger.info("secret-key", nested={"list": ["a secret-key b"]}, url="redis://user:pass@host/0?key=abc123")
+    try:
+        raise ValueError("secret-key in a trace, https://u:hunter2@host/")
+    except ValueError:
+        logger.exception("failed")
+    text = stream.getvalue()
+    assert not any(secret in text for secret in ("secret-key", "user:pass", "hunter2", "abc123"))
+    assert "Traceback" in text
