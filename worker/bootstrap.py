@@ -18,6 +18,7 @@ from worker.adapters.gemini import GeminiOptions, GeminiTranslator
 from worker.adapters.glossary import GlossaryTranslator
 from worker.adapters.http_source import FetchOptions, HttpSource
 from worker.adapters.local_store import LocalSource, LocalStore
+from worker.adapters.onnx_local import OnnxInpainter
 from worker.adapters.r2 import R2Options, R2Store
 from worker.adapters.rapid_ocr import RapidOcr
 from worker.adapters.redis_queue import QueueOptions, RedisQueue
@@ -26,7 +27,7 @@ from worker.consumer import Consumer, ConsumerOptions
 from worker.errors import SettingsError
 from worker.pipeline import Pipeline, PipelineOptions, Ports
 from worker.ports import Check, Dependency, ImageSource, Inpainter, ObjectStore, Translator
-from worker.rendering.fonts import load_fonts
+from worker.rendering.fonts import FontOptions, FontSet
 from worker.settings import (
     InpaintSettings,
     LimitSettings,
@@ -99,7 +100,7 @@ async def _open_pipeline(
 ) -> tuple[Pipeline, tuple[Dependency, ...]]:
     # Parallelism comes from many jobs; OpenCV's own threads would only get in each other's way.
     cv2.setNumThreads(1)
-    fonts = load_fonts(settings.service.font_paths)
+    fonts = FontSet.load(FontOptions(settings.service.font_paths))
     inpainter, inpainter_check = await _open_inpainter(settings.inpaint, stack)
     glossary = _read_glossary(settings.translate.glossary_path)
     translator, translator_check = await _open_translator(settings.translate, glossary, stack)
@@ -113,7 +114,7 @@ async def _open_pipeline(
         glossary=glossary,
     )
     pipeline = Pipeline(Ports(source, inpainter, translator, store), fonts, threads, options)
-    return pipeline, (Dependency("triton", inpainter_check), Dependency("translator", translator_check))
+    return pipeline, (Dependency("inpainter", inpainter_check), Dependency("translator", translator_check))
 
 
 async def _open_source(limits: LimitSettings, stack: AsyncExitStack) -> HttpSource:
@@ -141,6 +142,10 @@ async def _open_store(settings: StorageSettings, stack: AsyncExitStack) -> tuple
 
 
 async def _open_inpainter(settings: InpaintSettings, stack: AsyncExitStack) -> tuple[Inpainter, Check]:
+    if settings.inpainter == "onnx":
+        local = OnnxInpainter(settings.onnx_model_dir)
+        stack.push_async_callback(local.close)
+        return local, local
     triton = TritonInpainter(TritonOptions(settings.triton_url, settings.triton_max_inflight))
     stack.push_async_callback(triton.close)
     return triton, triton

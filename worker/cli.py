@@ -7,7 +7,7 @@ import json
 import signal
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from pydantic import SecretStr
@@ -77,7 +77,7 @@ def translate(
     ],
     ocr: Annotated[
         Path | None,
-        typer.Option("--ocr", help="OCR result of the one picture; else RapidOCR reads it.", exists=True),
+        typer.Option("--ocr", help="Its OCR result; else RapidOCR reads it.", exists=True),
     ] = None,
     glossary: Annotated[
         Path | None,
@@ -157,7 +157,7 @@ def _settings() -> Settings:
         _fail(error)
 
 
-def _fail(error: WorkerError) -> Any:
+def _fail(error: WorkerError) -> NoReturn:
     _errors.print(f"[red]{error.code}[/]: {error.message}", highlight=False)
     raise typer.Exit(1) from None
 

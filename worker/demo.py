@@ -1,21 +1,18 @@
-"""The demo: private Redis and Triton, the real worker process, the sample posters, and pictures to look at."""
+"""The demo: private Redis and Triton, the real worker process, the samples, and pictures to look at."""
 
 from __future__ import annotations
 
 import asyncio
-import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -27,7 +24,7 @@ from rich.table import Table
 
 from worker.bootstrap import open_ocr
 from worker.contact_sheet import side_by_side
-from worker.embedded import EmbeddedRedis, EmbeddedTriton
+from worker.embedded import EmbeddedRedis, EmbeddedTriton, picture_server
 from worker.errors import WorkerError
 from worker.local import path_of
 from worker.submit import build_message
@@ -114,7 +111,7 @@ def _servers(
         console.status("starting Redis, Triton and the worker …"),
         EmbeddedRedis() as database,
         EmbeddedTriton() as triton,
-        _picture_server(pictures) as base_url,
+        picture_server(pictures) as base_url,
     ):
         environment = _worker_environment(scratch, database.url, triton.url)
         with _worker(environment, out / "worker.log"), redis.Redis.from_url(database.url) as queue:
@@ -137,7 +134,8 @@ def _worker_environment(scratch: Path, redis_url: str, triton_url: str) -> dict[
     }
     if not environment.get("GEMINI_API_KEY"):
         glossary = scratch / "glossary.tsv"
-        glossary.write_text("".join(path.read_text() for path in sorted(EXAMPLES.glob("*.tsv"))))
+        terms = (path.read_text(encoding="utf-8") for path in sorted(EXAMPLES.glob("*.tsv")))
+        glossary.write_text("".join(terms), encoding="utf-8")
         environment |= {"TRANSLATOR": "glossary", "GLOSSARY_PATH": str(glossary)}
     return environment
 
@@ -163,22 +161,6 @@ def _worker(environment: dict[str, str], log: Path) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-@contextmanager
-def _picture_server(directory: Path) -> Iterator[str]:
-    handler = functools.partial(_QuietHandler, directory=str(directory))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-
-
-class _QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        return
 
 
 def _push(queue: redis.Redis, samples: Sequence[_Sample], base_url: str) -> int:
@@ -211,7 +193,7 @@ def _collect(sample: _Sample, result: dict[str, Any], out: Path) -> list[str]:
     """Copy the result's pictures to `out`; returns the sample's row of the table."""
     name = sample.image.stem
     (out / f"{name}.{result['target_language']}.json").write_text(
-        json.dumps(result, ensure_ascii=False, indent=1)
+        json.dumps(result, ensure_ascii=False, indent=1), encoding="utf-8"
     )
     if result["image_url"] is None:
         return [name, "0", *[""] * len(_STAGES), f"[red]{result['error']['code']}[/]"]

@@ -1,12 +1,13 @@
 """A private Redis and a private tritonserver: real ones, for demo, tests and benchmarks.
 
-Both run on free loopback ports, keep their files in a temporary directory and die with this process, even when
-it is killed.
+Both run on free loopback ports, keep their files in a temporary directory and die with this process, even
+when it is killed.
 """
 
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import shutil
 import signal
@@ -14,11 +15,13 @@ import socket
 import subprocess
 import sysconfig
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
@@ -169,7 +172,7 @@ class EmbeddedTriton(EmbeddedServer):
         backends = directory / "backends"
         if not backends.exists():
             _link_backends(server, backends, version)
-        command = [
+        command: list[str | Path] = [
             server / "bin" / "tritonserver",
             f"--model-repository={self._repository}",
             f"--backend-directory={backends}",
@@ -192,6 +195,23 @@ class EmbeddedTriton(EmbeddedServer):
                 return bool(reply.status == 200)
         except (urllib.error.URLError, OSError):
             return False
+
+
+@contextmanager
+def picture_server(directory: Path) -> Iterator[str]:
+    """Serve a directory's files over HTTP on the loopback; yields the address."""
+    handler = functools.partial(_QuietHandler, directory=str(directory))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+
+
+class _QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        return
 
 
 def find_redis_server() -> Path:
@@ -228,7 +248,7 @@ def _environment_version(environment: Path) -> str:
 
 
 def _link_backends(server: Path, backends: Path, version: str) -> None:
-    """The package's backends, with the Python backend's stub for our Python put where the server looks for it."""
+    """The package's backends, with the stub for our Python put where the server looks for it."""
     shutil.copytree(server / "backends", backends, copy_function=os.symlink)
     stub = server / "python_backend_stubs" / version / "triton_python_backend_stub"
     if not stub.exists():

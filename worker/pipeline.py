@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
+import asyncio
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
-from worker.job import (
-    Job,
-    Result,
-)
+from worker import stages
+from worker.errors import first_error
+from worker.imaging import codec
+from worker.imaging.postprocess import restore
+from worker.imaging.preprocess import Tile
+from worker.job import Job, JobStatus, Page, Patch, Result, TextBlock, Translation, Usage
+from worker.object_key import object_key
 from worker.ports import ImageSource, Inpainter, ObjectStore, Translator
 from worker.rendering.fonts import FontSet
+from worker.report import Stopwatch, report_blocks
+from worker.translation.session import Languages, translate_blocks
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The outside systems one job touches."""
+    """The outside systems that one job touches."""
 
     source: ImageSource
     inpainter: Inpainter
@@ -40,24 +46,15 @@ class PipelineOptions:
     glossary: Mapping[str, str]
 
 
-class Stopwatch:
-    """Milliseconds spent in each named stage."""
-
-    def __init__(self) -> None:
-        self.timings_ms: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            spent = (time.perf_counter() - started) * 1000
-            self.timings_ms[stage] = self.timings_ms.get(stage, 0.0) + spent
-
-
 class Pipeline:
-    """Runs jobs; any number at once, since it keeps nothing between them."""
+    """Runs jobs, any number at once: it keeps nothing between them.
+
+    Args:
+        ports: Where pictures, tiles and texts go.
+        fonts: What is typeset with.
+        threads: Where pixels are worked on; OpenCV and Pillow let go of the GIL.
+        options: What holds for all jobs.
+    """
 
     def __init__(self, ports: Ports, fonts: FontSet, threads: Executor, options: PipelineOptions) -> None:
         self._ports = ports
@@ -75,5 +72,74 @@ class Pipeline:
         with watch("fetch"):
             original = await self._ports.source.fetch(job.image_url)
         with watch("decode"):
-            page, blocks = await self._in_thread(self._read, original, job)
-        chosen = tuple(block for block in blocks if needs_translation(block))
+            opened = await self._in_thread(
+                stages.open_page, original, job.lines, self._options.max_pixels, self._options.ocr_min_score
+            )
+        try:
+            async with asyncio.TaskGroup() as paths:
+                translating = paths.create_task(self._translate(job, opened.chosen, watch))
+                inpainting = paths.create_task(self._inpaint(opened, watch))
+        except BaseExceptionGroup as group:
+            raise first_error(group) from None
+        (translations, usage), erased = translating.result(), inpainting.result()
+        with watch("render"):
+            rendered = await self._in_thread(
+                stages.render, opened, erased, translations, self._fonts, job.target_language, original
+            )
+        with watch("upload"):
+            image_url = await self._store(job, rendered.picture)
+            plate_url = await self._store_plate(job, opened.page, rendered)
+        return Result(
+            status=rendered.status,
+            request_id=job.request_id,
+            image_id=job.image_id,
+            target_language=job.target_language,
+            image_url=image_url,
+            original_image_url=job.image_url,
+            width=opened.page.width,
+            height=opened.page.height,
+            is_long=opened.page.is_long,
+            blocks=report_blocks(opened.blocks, rendered.translations),
+            plate_url=plate_url,
+            usage=usage if opened.chosen else None,
+            timings_ms=watch.timings_ms,
+            traceparent=job.traceparent,
+        )
+
+    async def _translate(
+        self, job: Job, blocks: Sequence[TextBlock], watch: Stopwatch
+    ) -> tuple[tuple[Translation, ...], Usage]:
+        languages = Languages(job.source_language, job.target_language)
+        glossary = {**self._options.glossary, **job.glossary}
+        with watch("translate"):
+            return await translate_blocks(self._ports.translator, blocks, languages, glossary)
+
+    async def _inpaint(self, opened: stages.OpenedPage, watch: Stopwatch) -> stages.Erased:
+        """Mask and preprocess in a thread, tiles to the model server, postprocess in threads."""
+        if not opened.chosen:
+            return stages.Erased((), ())
+        sizes = await self._ports.inpainter.tile_sizes()
+        with watch("mask"):
+            regions, prepared = await self._in_thread(stages.mask_page, opened, sizes)
+        with watch("inpaint"):
+            async with asyncio.TaskGroup() as tiles:
+                filling = [tiles.create_task(self._fill(tile)) for tile in prepared.tiles]
+        filled = (patch for task in filling for patch in task.result())
+        return stages.Erased(regions, (*prepared.fills, *filled))
+
+    async def _fill(self, tile: Tile) -> tuple[Patch, ...]:
+        inpainted = await self._ports.inpainter.inpaint(tile.image, tile.mask)
+        return await self._in_thread(restore, tile, inpainted)
+
+    async def _store(self, job: Job, picture: codec.Encoded) -> str:
+        key = object_key(self._options.key_template, job, picture.extension)
+        return await self._ports.store.put(key, picture.payload, picture.content_type)
+
+    async def _store_plate(self, job: Job, page: Page, rendered: stages.Rendered) -> str | None:
+        if rendered.plate is None or not self._options.store_plate:
+            return None
+        return await self._store(job, await self._in_thread(stages.encode_plate, page, rendered.plate))
+
+    async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        call = functools.partial(work, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AnyHttpUrl,
@@ -163,11 +163,17 @@ class Settings(BaseModel):
         Raises:
             SettingsError: In one line, with the variable's name and never its value.
         """
-        groups = {name: field.annotation for name, field in cls.model_fields.items()}
-        return cls(**{name: read_group(group) for name, group in groups.items() if group is not None})
+        return cls(
+            queue=read_group(QueueSettings),
+            inpaint=read_group(InpaintSettings),
+            translate=read_group(TranslateSettings),
+            storage=read_group(StorageSettings),
+            limits=read_group(LimitSettings),
+            service=read_group(ServiceSettings),
+        )
 
 
-def read_group(group: type[G], **overrides: object) -> G:
+def read_group(group: type[G], **overrides: Any) -> G:
     """Read one group of settings from the environment; `overrides`, by variable name, win.
 
     Raises:

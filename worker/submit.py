@@ -37,7 +37,7 @@ async def push(message: dict[str, Any]) -> int:
     settings = read_group(QueueSettings)
     redis = Redis.from_url(settings.redis_url.unicode_string())
     try:
-        return int(await redis.rpush(settings.processor_queue, json.dumps(message)))  # type: ignore[misc]
+        return int(await redis.rpush(settings.processor_queue, json.dumps(message)))
     except (RedisError, OSError) as error:
         raise QueueUnavailable(f"Redis: {type(error).__name__}") from None
     finally:

@@ -1,0 +1,1 @@
+"""LaMa from official checkpoints to a verified Triton model repository (`python -m export`)."""

@@ -1,0 +1,190 @@
+"""Train the compact LaMa; resumable, on a GPU when there is one, honest on two CPU cores.
+
+    OMP_WAIT_POLICY=passive nice -n 19 python -m export.training.train --out .cache/export-training/run --steps 12000
+
+The learning rate is constant, then falls linearly to zero over the last `--decay` steps: a run can be stopped at any
+time and resumed with a new `--steps`. Every `--save` steps the run's folder gets `last.ckpt` (to resume) and, scored
+on the held-out set, one line in `log.jsonl`; `best.safetensors` is the averaged network with the best score so far.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from export.compact import CompactLama, CompactSize, prefill
+from export.training.dataset import TrainingTiles
+from export.training.evaluate import held_out_tiles, score
+from export.training.sources import DEFAULT_CACHE
+
+#: Weight of the squared error beside L1: the two meet at an error of 0.1, so that structure counts as in PSNR.
+SQUARED = 5.0
+#: Weight of the error of the image gradient: keeps stripes and edges crisp.
+GRADIENT = 0.5
+
+
+def loss_of(residual: Tensor, target: Tensor, hole: Tensor) -> Tensor:
+    """Mean over the hole's pixels of L1 + squared + gradient error of the residual; all (B, ·, S, S)."""
+    error = (residual - target) * hole
+    pixels = 3 * hole.sum()
+    flat = error.abs().sum() + SQUARED * error.square().sum()
+    steep = error.diff(dim=2).abs().sum() + error.diff(dim=3).abs().sum()
+    return (flat + GRADIENT * steep) / pixels
+
+
+class Averaged:
+    """Exponential moving average of the weights and BatchNorm statistics (decay warms up with the steps)."""
+
+    def __init__(self, model: CompactLama, decay: float) -> None:
+        self.model = CompactLama(model.size).eval()
+        self.model.load_state_dict(model.state_dict())
+        self._decay = decay
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, step: int) -> None:
+        """Move the average towards the model."""
+        weight = 1 - min(self._decay, (1 + step) / (10 + step))
+        for mean, value in zip(self.model.state_dict().values(), model.state_dict().values(), strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value.to(mean.device), weight)
+
+
+def learning_rate(step: int, options: argparse.Namespace) -> float:
+    """Warm-up, plateau, linear fall."""
+    warm = min(1.0, (step + 1) / 200)
+    fall = min(1.0, max(0.0, (options.steps - step) / max(1, options.decay)))
+    return float(options.rate * warm * fall)
+
+
+def train(options: argparse.Namespace) -> None:
+    """Run until `--steps`."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.manual_seed(0)
+    size = CompactSize(options.channels, options.detail, options.blocks, options.global_share)
+    model = CompactLama(size).to(device, memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(model.parameters(), options.rate, betas=(0.9, 0.99), weight_decay=1e-4)
+    averaged = Averaged(model, options.ema)
+    start, best = _resume(options.out, model, averaged, optimizer)
+    held_out = held_out_tiles(options.cache, options.held_out, 256)
+    stream = DataLoader(
+        TrainingTiles(options.cache, options.batch, tuple(options.sizes), start),
+        batch_size=None,
+        num_workers=options.workers,
+        prefetch_factor=4,
+    )
+    log = (options.out / "log.jsonl").open("a", buffering=1)
+    log.write(json.dumps({"start": start, "size": asdict(size), "options": vars(options)}, default=str) + "\n")
+    running, seen, since = torch.zeros(()), 0, time.monotonic()
+    for step, (images, holes) in enumerate(stream, start):
+        if step >= options.steps:
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, options)
+        loss = _step(model, optimizer, images.to(device), holes.to(device), options)
+        averaged.update(model, step)
+        running, seen = running + loss.cpu(), seen + 1
+        if (step + 1) % 50 == 0:
+            row = {"step": step + 1, "loss": round(float(running) / seen, 5), "s_per_step": (time.monotonic() - since) / seen}
+            log.write(json.dumps(row) + "\n")
+            running, seen, since = torch.zeros(()), 0, time.monotonic()
+        if (step + 1) % options.save == 0 or step + 1 == options.steps:
+            scores = score(averaged.model, held_out)
+            best = _save(options.out, step + 1, model, averaged, optimizer, scores, best)
+            log.write(json.dumps({"step": step + 1, "held_out": scores}) + "\n")
+            since = time.monotonic()
+
+
+def _step(
+    model: CompactLama, optimizer: torch.optim.Optimizer, images: Tensor, holes: Tensor, options: argparse.Namespace
+) -> Tensor:
+    model.train()
+    if options.freeze_statistics:
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+    image = images.float().div_(255).to(memory_format=torch.channels_last)
+    hole = holes.float()
+    filled = prefill(image, hole)
+    with torch.autocast(images.device.type, torch.bfloat16):
+        residual = model.residual(filled, hole)
+    loss = loss_of(residual.float(), image - filled, hole)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    return loss.detach()
+
+
+def _resume(out: Path, model: CompactLama, averaged: Averaged, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "last.ckpt"
+    if not path.exists():
+        return 0, 0.0
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    model.load_state_dict(state["model"])
+    averaged.model.load_state_dict(state["averaged"])
+    optimizer.load_state_dict(state["optimizer"])
+    return int(state["step"]), float(state["best"])
+
+
+def _save(
+    out: Path,
+    step: int,
+    model: CompactLama,
+    averaged: Averaged,
+    optimizer: torch.optim.Optimizer,
+    scores: dict[str, Any],
+    best: float,
+) -> float:
+    value = float(scores["all"]["network"])
+    if value > best:
+        best = value
+        tensors = {k: v.contiguous() for k, v in averaged.model.state_dict().items() if v.is_floating_point()}
+        metadata = {"step": str(step), "held_out": json.dumps(scores)}
+        save_file(tensors, out / "best.part", metadata=metadata)
+        (out / "best.part").rename(out / "best.safetensors")
+    state = {
+        "step": step,
+        "best": best,
+        "model": model.state_dict(),
+        "averaged": averaged.model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+    }
+    torch.save(state, out / "last.part")
+    (out / "last.part").rename(out / "last.ckpt")
+    return best
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="where export.training.sources put the bank")
+    parser.add_argument("--out", type=Path, required=True, help="the run's folder; an existing run is resumed")
+    parser.add_argument("--steps", type=int, default=12_000)
+    parser.add_argument("--decay", type=int, default=3_000, help="steps over which the learning rate falls to zero")
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--batch", type=int, default=6, help="tiles a step at the first size")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[192, 192, 256], help="tile sizes, in turn")
+    parser.add_argument("--ema", type=float, default=0.998)
+    parser.add_argument("--save", type=int, default=500)
+    parser.add_argument("--held-out", type=int, default=120, help="held-out tiles a score is taken on")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--freeze-statistics", action="store_true", help="keep BatchNorm's statistics (fine-tuning)")
+    parser.add_argument("--channels", type=int, default=128)
+    parser.add_argument("--detail", type=int, default=32)
+    parser.add_argument("--blocks", type=int, default=4)
+    parser.add_argument("--global-share", type=float, default=0.5)
+    return parser
+
+
+if __name__ == "__main__":
+    train(arguments().parse_args())

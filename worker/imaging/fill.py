@@ -1,0 +1,271 @@
+"""Erasing without a network: one colour or a smooth gradient is filled from its own surface."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.imaging import ground
+from worker.imaging.ground import Floats, Surface
+from worker.job import Box, Image, Mask
+
+#: Ring points a surface is judged on.
+_MOST_JUDGED = 6000
+
+
+@dataclass(frozen=True, slots=True)
+class FillOptions:
+    """When a surface is good enough to replace the network. Lengths are shares of the text's height."""
+
+    #: Ring of ground around the ink that the surface is fitted to, and at least this many px; where other
+    #: things stand in it (a badge around the text), only the part next to the ink, or the rim alone.
+    ring: float = 0.6
+    least_ring: int = 8
+    #: The part of it, next to the ink, in which the surface must hold; further off other things may lie.
+    near: float = 0.25
+    least_near: int = 4
+    #: Highest order tried; a cubic follows a radial gradient under a headline within a level.
+    highest_order: int = 3
+    #: A surface with less noise than this many levels (rounding alone leaves 0.29) needs no higher order.
+    clean: float = 0.32
+    #: Side of the cells in which the surface must hold everywhere, not only on average.
+    cell: float = 1.5
+    #: Mean departure of a cell, in levels beside this share of the noise; more shows as a flat spot.
+    cell_bias: float = 1.0
+    cell_bias_noise: float = 0.35
+    #: Departures beyond this many sigmas, and levels, are something else than ground.
+    outlier_sigmas: float = 3.5
+    outlier_levels: float = 10.0
+    #: Share of such pixels in the ring, and in a cell.
+    most_outliers: float = 0.1
+    most_cell_outliers: float = 0.35
+    #: A line or an edge that enters the ink from outside `near` (and this many px) departs by so many levels;
+    #: JPEG's ripples end within a block of 8 px.
+    least_crossing: int = 6
+    crossing_levels: float = 12.0
+    longest_contact: float = 0.6
+    #: Noisier ground is texture.
+    most_noise: float = 9.0
+    #: Share of the noise's deviation that a 7×7 mean may keep (1/7 for white noise): more is structure.
+    most_structure: float = 0.45
+    #: Structure of a smaller deviation than this many levels is not seen.
+    visible_structure: float = 1.2
+    #: Ground whose deviation is below this many levels gets no grain: rounding alone is 0.29.
+    least_grain: float = 0.5
+
+
+def fill_ground(
+    rgb: Image, box: Box, mask: Mask, taken: Mask, text_height: float, options: FillOptions
+) -> Image | None:
+    """The ground under a mask, or None where it is no smooth surface.
+
+    Args:
+        rgb: The page.
+        box: Where mask and taken lie; it must leave room around the mask for the ring.
+        mask: Pixels to be filled.
+        taken: Pixels that are no ground: all text to be erased, this mask included.
+        text_height: In px.
+        options: Limits.
+
+    Returns:
+        (box.height, box.width, 3), meaningful under the mask only.
+    """
+    pixels = rgb[box.slices]
+    free = taken == 0
+    wide = _grown(mask, max(options.least_ring, round(options.ring * text_height))) & free
+    near = _grown(mask, max(options.least_near, round(options.near * text_height))) & free
+    rim = _grown(mask, options.least_near) & free
+    if _roughness(pixels, rim) > options.most_noise:
+        return None
+    for ring, judged in ((wide, near), (near, near), (rim, rim)):
+        surface = _fit_ring(pixels, mask, ring, judged, free, text_height, options)
+        if surface is not None:
+            plain = surface.over(box.width, box.height)
+            seed = (box.left, box.top, box.width, box.height)
+            grain = _grain(pixels, ring, plain, options, seed)
+            return np.clip(np.rint(plain if grain is None else plain + grain), 0, 255).astype(np.uint8)
+    return None
+
+
+def _roughness(pixels: Image, ring: NDArray[np.bool_]) -> float:
+    """Deviation of the ground's noise as neighbouring pixels tell it; high on any pattern."""
+    both = ring[:, 1:] & ring[:, :-1]
+    if not both.any():
+        return 0.0
+    steps = np.abs(pixels[:, 1:][both].astype(np.int16) - pixels[:, :-1][both]).mean(axis=1)
+    return float(np.median(steps)) * ground.MAD_TO_SIGMA / 2**0.5
+
+
+def _fit_ring(
+    pixels: Image,
+    mask: Mask,
+    ring: NDArray[np.bool_],
+    near: NDArray[np.bool_],
+    free: NDArray[np.bool_],
+    text_height: float,
+    options: FillOptions,
+) -> Surface | None:
+    """The lowest surface on which the ground next to the ink lies."""
+    rows, columns = np.nonzero(ring)
+    if len(rows) < 60:
+        return None
+    thin = ground.thinned(len(rows), _MOST_JUDGED)
+    rows, columns = rows[thin], columns[thin]
+    colours = pixels[rows, columns].astype(np.float32)
+    few = ground.thinned(len(rows))
+    cells = _Cells.under(mask, max(8.0, options.cell * text_height), rows, columns, near[rows, columns])
+    for surface in _candidates(columns[few], rows[few], colours[few], options):
+        residuals = surface.residuals(columns[cells.near], rows[cells.near], colours[cells.near])
+        if not _holds(surface, residuals, cells, options):
+            continue
+        plain = surface.over(*mask.shape[::-1])
+        residual = np.moveaxis(pixels - plain, 2, 0)
+        if _is_crossed(residual, mask, free, surface.sigma, text_height, options):
+            return None
+        if not _has_structure(residual.mean(axis=0), ring, surface.sigma, options):
+            return surface
+    return None
+
+
+def _candidates(
+    columns: NDArray[np.intp], rows: NDArray[np.intp], colours: Floats, options: FillOptions
+) -> list[Surface]:
+    """Surfaces of rising order that leave no more than the noise; a lower order's misfit is no noise."""
+    surfaces: list[Surface] = []
+    for order in range(options.highest_order + 1):
+        surfaces.append(ground.fit(columns, rows, colours, order))
+        if surfaces[-1].sigma <= options.clean:
+            break
+    least = min(surface.sigma for surface in surfaces)
+    return [surface for surface in surfaces if surface.sigma <= 1.1 * least + 0.1]
+
+
+def _grown(mask: Mask, px: int) -> NDArray[np.bool_]:
+    return cv2.dilate(mask, np.ones((2 * px + 1, 2 * px + 1), np.uint8)) > 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cells:
+    """A grid over the box; only cells that touch the mask are judged."""
+
+    #: Which ring points lie next to the mask, and the cell of each of those.
+    near: NDArray[np.bool_]
+    of_near: NDArray[np.intp]
+    #: Which cells touch the mask.
+    judged: NDArray[np.bool_]
+
+    @classmethod
+    def under(
+        cls,
+        mask: Mask,
+        side: float,
+        rows: NDArray[np.intp],
+        columns: NDArray[np.intp],
+        near: NDArray[np.bool_],
+    ) -> _Cells:
+        across = int(mask.shape[1] / side) + 1
+        count = across * (int(mask.shape[0] / side) + 1)
+        of_near = (rows[near] / side).astype(np.intp) * across + (columns[near] / side).astype(np.intp)
+        masked_rows, masked_columns = np.nonzero(mask)
+        of_mask = (masked_rows / side).astype(np.intp) * across + (masked_columns / side).astype(np.intp)
+        return cls(near, of_near, np.bincount(of_mask, minlength=count) > 0)
+
+
+def _holds(surface: Surface, residuals: Floats, cells: _Cells, options: FillOptions) -> bool:
+    """Whether the ground next to the ink lies on the surface, as a whole and in every cell under the mask."""
+    noise = surface.sigma
+    if noise > options.most_noise or residuals.shape[1] < 30:
+        return False
+    outlying = ground.largest(residuals) > max(options.outlier_sigmas * noise, options.outlier_levels)
+    if outlying.mean() > options.most_outliers:
+        return False
+    count = len(cells.judged)
+    points = np.maximum(np.bincount(cells.of_near, minlength=count), 1)
+    outliers = np.bincount(cells.of_near[outlying], minlength=count)
+    # clipped: JPEG's ripples around ink are one-sided on white, and are no bias of the ground
+    settled = np.clip(residuals, -2 * noise - 1.5, 2 * noise + 1.5)
+    bias = np.stack([np.bincount(cells.of_near, channel, minlength=count) for channel in settled])
+    limit = options.cell_bias + options.cell_bias_noise * noise + 3 * noise / np.sqrt(points)
+    too_biased = (np.abs(bias / points) > limit).any(axis=0)
+    too_mixed = outliers > options.most_cell_outliers * points
+    return not bool((cells.judged & (points >= 12) & (too_biased | too_mixed)).any())
+
+
+def _is_crossed(
+    residual: Floats,
+    mask: Mask,
+    free: NDArray[np.bool_],
+    noise: float,
+    text_height: float,
+    options: FillOptions,
+) -> bool:
+    """Whether a line or an edge runs into the ink from outside: a fill would interrupt it."""
+    beyond = max(options.least_crossing, round(options.near * text_height))
+    limit = max(options.outlier_sigmas * noise, options.crossing_levels)
+    zone = _grown(mask, beyond + 2) & free
+    departing = ((ground.largest(residual) > limit) & zone).astype(np.uint8)
+    count, labels = cv2.connectedComponents(departing, connectivity=8)
+    contact = np.bincount(labels[_grown(mask, 1)], minlength=count)[1:]
+    leaves = np.bincount(labels[~_grown(mask, beyond)], minlength=count)[1:] > 0
+    # a line goes in and comes out again, an edge lies along the ink; a neighbour only touches it
+    contact = contact[leaves]
+    if np.count_nonzero(contact) >= 2:
+        return True
+    return bool((contact > options.longest_contact * text_height).any())
+
+
+def _has_structure(residual: Floats, ring: NDArray[np.bool_], noise: float, options: FillOptions) -> bool:
+    """Whether what the surface leaves over is a pattern rather than noise."""
+    if noise < 1.0:
+        return False
+    valid = (ring & (np.abs(residual) < options.outlier_sigmas * noise)).astype(np.float32)
+    share = cv2.blur(valid, (7, 7))
+    mean = cv2.blur(residual * valid, (7, 7)) / np.maximum(share, 1e-6)
+    whole = (share > 0.7) & ring
+    if np.count_nonzero(whole) < 50:
+        return False
+    spread = float(residual[valid > 0].std())
+    return float(mean[whole].std()) > max(options.most_structure * spread, options.visible_structure)
+
+
+def _grain(
+    pixels: Image, ring: NDArray[np.bool_], plain: Floats, options: FillOptions, seed: tuple[int, ...]
+) -> Floats | None:
+    """Noise like the ring's: its covariance between channels and its softness; None on clean ground."""
+    residual = pixels - plain
+    distance = ground.largest(np.moveaxis(residual, 2, 0))
+    limit = 4 * ground.MAD_TO_SIGMA * max(float(np.median(distance[ring])), 0.3)
+    valid = ring & (distance < limit)
+    samples = residual[valid]
+    if len(samples) < 60:
+        return None
+    covariance = np.cov(samples.T) - np.eye(3) / 12  # rounding to whole levels adds the twelfth again
+    if float(np.sqrt(max(covariance.diagonal().max(), 0))) < options.least_grain:
+        return None
+    values, vectors = np.linalg.eigh(covariance)
+    mixing = vectors * np.sqrt(np.clip(values, 0, None))
+    noise = np.random.default_rng(seed).standard_normal(residual.shape, np.float32)
+    softness = [_softness(residual.mean(axis=2), valid, axis) for axis in (1, 0)]
+    if max(softness) > 0.2:
+        sigma_x, sigma_y = (max(value, 0.05) for value in softness)
+        noise = cv2.GaussianBlur(noise, (0, 0), sigma_x, sigmaY=sigma_y).astype(np.float32)
+        noise /= max(float(noise.std()), 1e-6)
+    grain: Floats = (noise @ mixing.T).astype(np.float32)
+    return grain
+
+
+def _softness(residual: Floats, valid: NDArray[np.bool_], axis: int) -> float:
+    """Sigma in px of the blur that gives white noise the correlation of neighbours seen along an axis.
+
+    White noise under a Gaussian blur of sigma s has the correlation exp(-1 / (4 s²)) at a distance of one px.
+    """
+    first = (slice(None), slice(None, -1)) if axis == 1 else (slice(None, -1), slice(None))
+    second = (slice(None), slice(1, None)) if axis == 1 else (slice(1, None), slice(None))
+    both = valid[first] & valid[second]
+    one, two = residual[first][both], residual[second][both]
+    power = float((one**2).mean() + (two**2).mean()) / 2 if one.size else 0.0
+    correlation = float((one * two).mean()) / power if power > 0 else 0.0
+    return float(np.sqrt(-1 / (4 * np.log(min(correlation, 0.9))))) if correlation > 0.05 else 0.0

@@ -1,0 +1,170 @@
+"""What lies under the text: a smooth surface fitted to the ground around and between the strokes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+#: Median absolute deviation to standard deviation, for a normal distribution.
+MAD_TO_SIGMA = 1.4826
+#: Median of the largest of three correlated channels' departures to one channel's standard deviation: 1.4826
+#: where the channels move as one, 0.85 where they are independent; noise of pictures lies between.
+MAX_TO_SIGMA = 1.1
+#: The same for the 30th percentile of the largest departures.
+PERCENTILE_30_TO_SIGMA = 1.9
+#: Powers (of x, of y) of the terms, in order; a surface of order n uses the first (n + 1)(n + 2) / 2.
+_POWERS = ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2), (3, 0), (2, 1), (1, 2), (0, 3))
+#: Points a fit looks at; more change the surface by less than a hundredth of a level.
+MOST_POINTS = 1000
+#: Residuals within this many sigmas have full say in the fit, others none.
+_INLIER_SIGMAS = 3.0
+#: Smallest sigma in levels: a surface on 8-bit pixels is never nearer than rounding, 1 / sqrt(12).
+_ROUNDING = 0.3
+_SOFT_STEPS, _HARD_STEPS = 5, 4
+#: Departures in levels: no ground's noise is as far out; what is nearer may be ground; and the share of such
+#: points above which a fit needs no second start.
+_FARTHEST, _PLAUSIBLE, _ENOUGH = 40.0, 12.0, 0.75
+#: Levels the coefficients may still move when the fit ends.
+_SETTLED = 0.05
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surface:
+    """A polynomial for each channel over page coordinates."""
+
+    order: int
+    #: (terms, 3)
+    coefficients: NDArray[np.float64]
+    #: Page coordinates of the origin, and px that count as 1.
+    origin: tuple[float, float]
+    scale: float
+    #: Standard deviation of the ground around the surface in the noisiest channel, and the share of the
+    #: fitted points that lie on it.
+    sigma: float
+    inliers: float
+
+    def residuals(self, x: NDArray[np.integer], y: NDArray[np.integer], colours: Floats) -> Floats:
+        """How far N pixels depart from the surface, for each channel: (3, N)."""
+        terms = _terms(x, y, self.origin, self.scale, self.order)
+        return (colours.T - (terms @ self.coefficients).T).astype(np.float32)
+
+    def over(self, width: int, height: int, left: int = 0, top: int = 0) -> Floats:
+        """Colours (height, width, 3) of the pixels of a box, float and unclipped."""
+        if self.order == 0:
+            return np.broadcast_to(self.coefficients[0].astype(np.float32), (height, width, 3))
+        # separable: powers of x once for a row, powers of y once for a column
+        u = ((left + np.arange(width)) - self.origin[0]) / self.scale
+        v = (((top + np.arange(height)) - self.origin[1]) / self.scale).astype(np.float32)
+        surface = np.zeros((height, width, 3), np.float32)
+        for power in range(self.order + 1):
+            inner = np.zeros((width, 3))
+            for (x_power, y_power), weights in zip(_POWERS, self.coefficients, strict=False):
+                if y_power == power:
+                    inner += (u**x_power)[:, None] * weights
+            surface += (v**power)[:, None, None] * inner[None].astype(np.float32)
+        return surface
+
+
+def fit(x: NDArray[np.integer], y: NDArray[np.integer], colours: Floats, order: int) -> Surface:
+    """Fits a surface robustly: what does not lie on it (ink, edges) has no say.
+
+    Args:
+        x: Page columns of N ground pixels.
+        y: Their rows.
+        colours: Their colours, (N, 3).
+        order: 0 one colour, 1 a plane, 2 and 3 curved gradients.
+    """
+    origin = (float(x.mean()), float(y.mean()))
+    scale = float(max(np.ptp(x), np.ptp(y), 1)) / 2
+    channels = colours.T.astype(np.float64)
+    if order == 0:
+        coefficients = np.median(colours, axis=0)[None].astype(np.float64)
+        distance = largest(channels - coefficients.T)
+        if _share(distance) < _ENOUGH:
+            coefficients = _mode(colours)[None].astype(np.float64)
+            distance = largest(channels - coefficients.T)
+    else:
+        terms = _terms(x, y, origin, scale, order)
+        coefficients, distance = _reweighted(terms, channels, _solve(terms, channels, np.ones(len(terms))))
+        if _share(distance) < _ENOUGH:  # two grounds: settle on the commoner one
+            start = np.zeros_like(coefficients)
+            start[0] = _mode(colours)
+            other, its_distance = _reweighted(terms, channels, start)
+            if _share(its_distance) > _share(distance):
+                coefficients, distance = other, its_distance
+    limit, typical = _spread(distance)
+    return Surface(
+        order, coefficients, origin, scale, MAX_TO_SIGMA * typical, float((distance <= limit).mean())
+    )
+
+
+def largest(residuals: NDArray[np.floating]) -> Floats:
+    """The largest departure over the channels, (3, …) → (…)."""
+    one, two, three = np.abs(residuals)
+    return np.asarray(np.maximum(np.maximum(one, two), three), np.float32)
+
+
+def _reweighted(
+    terms: NDArray[np.float64], channels: NDArray[np.float64], coefficients: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], Floats]:
+    """Iteratively reweighted least squares: soft while outliers still bend the surface, then a clean cut."""
+    distance = largest(channels - (terms @ coefficients).T)
+    for soft in (True,) * _SOFT_STEPS + (False,) * _HARD_STEPS:
+        limit, typical = _spread(distance)
+        sigma = max(MAD_TO_SIGMA * typical, _ROUNDING)
+        weights = 1 / (1 + (distance / sigma) ** 2) ** 2 if soft else distance <= limit
+        settled = _solve(terms, channels, weights.astype(np.float64))
+        moved = float(np.abs(settled - coefficients).max())
+        coefficients = settled
+        distance = largest(channels - (terms @ coefficients).T)
+        if moved < _SETTLED and not soft:
+            break
+    return coefficients, distance
+
+
+def _spread(distance: Floats) -> tuple[float, float]:
+    """The departure beyond which a point is none of the ground's, and the ground's median departure."""
+    near = distance[distance <= _FARTHEST]
+    if near.size < 0.2 * distance.size:
+        near = distance
+    typical = float(np.partition(near, near.size // 2)[near.size // 2])
+    return _INLIER_SIGMAS * max(MAD_TO_SIGMA * typical, _ROUNDING), typical
+
+
+def _share(distance: Floats) -> float:
+    """Share of the points that could be ground."""
+    return float((distance <= _PLAUSIBLE).mean())
+
+
+def _mode(colours: Floats) -> Floats:
+    """The commonest colour: the mean of the fullest of 8³ cells and its surroundings."""
+    cells = (colours / 32).astype(np.intp)
+    fullest = np.bincount((cells[:, 0] * 8 + cells[:, 1]) * 8 + cells[:, 2]).argmax()
+    centre = (np.array([fullest // 64, fullest // 8 % 8, fullest % 8], np.float32) + 0.5) * 32
+    return np.asarray(np.median(colours[np.abs(colours - centre).max(axis=1) <= 24], axis=0), np.float32)
+
+
+def thinned(count: int, most: int = MOST_POINTS) -> slice:
+    """Every n-th of `count` points, so that no more than about `most` are left."""
+    return slice(None, None, max(1, count // most))
+
+
+def _terms(
+    x: NDArray[np.number], y: NDArray[np.number], origin: tuple[float, float], scale: float, order: int
+) -> NDArray[np.float64]:
+    u, v = (np.asarray(x) - origin[0]) / scale, (np.asarray(y) - origin[1]) / scale
+    count = (order + 1) * (order + 2) // 2
+    return np.stack([u**a * v**b for a, b in _POWERS[:count]], axis=-1)
+
+
+def _solve(
+    terms: NDArray[np.float64], channels: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Weighted least squares; a touch of ridge keeps degenerate point sets (one row of pixels) solvable."""
+    weighted = terms.T * weights
+    normal = weighted @ terms + 1e-7 * max(float(weights.sum()), 1.0) * np.eye(terms.shape[1])
+    return np.asarray(np.linalg.solve(normal, weighted @ channels.T), np.float64)

@@ -1,0 +1,151 @@
+"""Quadrilaterals of OCR lines: clean them, measure them, fill them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.job import Box, Mask, Polygon, TextLine
+
+#: A side shorter than this many px holds no text.
+_SHORTEST_SIDE = 2.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """A line of text in its own axes: u along the reading direction, v across it."""
+
+    #: Unit vector of the reading direction, float32 (2,).
+    along: NDArray[np.float32]
+    #: Unit vector at a right angle to it (down the page for upright text), float32 (2,).
+    across: NDArray[np.float32]
+    centre: NDArray[np.float32]
+    #: Full extents in px along and across.
+    length: float
+    height: float
+
+    @property
+    def angle(self) -> float:
+        """Degrees of `along`, clockwise on screen, in (-90, 90]."""
+        return float(np.degrees(np.arctan2(self.along[1], self.along[0])))
+
+
+def clean_quad(polygon: NDArray[np.floating], width: int, height: int) -> Polygon | None:
+    """Clips a quad to the page and orders its corners; None where nothing of it can hold text.
+
+    Self-crossing and counter-clockwise quads are re-ordered; the start corner is the given one where that
+    leaves the text's angle in (-90, 90], else the corner opposite to it.
+    """
+    if polygon.shape != (4, 2) or not np.isfinite(polygon).all():
+        return None
+    quad = np.clip(polygon.astype(np.float32), 0, np.array([width, height], np.float32))
+    if not _is_convex_clockwise(quad):
+        quad = np.clip(_reordered(quad), 0, np.array([width, height], np.float32))
+    frame = frame_of(quad)
+    if min(frame.length, frame.height) < _SHORTEST_SIDE or cv2.contourArea(quad) < _SHORTEST_SIDE**2:
+        return None
+    if frame.along[0] < 0 or (frame.along[0] == 0 and frame.along[1] < 0):
+        quad = np.roll(quad, 2, axis=0)
+    return np.ascontiguousarray(quad)
+
+
+def frame_of(quad: Polygon) -> Frame:
+    """Axes and extents of an ordered quad: means of its opposite sides."""
+    along = (quad[1] + quad[2] - quad[0] - quad[3]) / 2
+    down = (quad[3] + quad[2] - quad[0] - quad[1]) / 2
+    length, height = float(np.hypot(*along)), float(np.hypot(*down))
+    unit = along / length if length > 0 else np.array([1, 0], np.float32)
+    across = np.array([-unit[1], unit[0]], np.float32)
+    return Frame(unit.astype(np.float32), across, quad.mean(axis=0), length, height)
+
+
+def grown(quad: Polygon, along: float, across: float) -> Polygon:
+    """The quad moved outwards by px along and across its reading direction."""
+    frame = frame_of(quad)
+    signs = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float32)
+    moved = signs[:, :1] * frame.along * along + signs[:, 1:] * frame.across * across
+    return (quad + moved).astype(np.float32)
+
+
+def bounding_box(points: NDArray[np.floating], width: int, height: int, margin: float = 0.0) -> Box:
+    """Smallest box of whole px around points, grown by a margin and clipped to the page."""
+    left, top = np.floor(points.min(axis=0) - margin).astype(int)
+    right, bottom = np.ceil(points.max(axis=0) + margin).astype(int)
+    return Box(
+        int(np.clip(left, 0, width)),
+        int(np.clip(top, 0, height)),
+        int(np.clip(right, 0, width)),
+        int(np.clip(bottom, 0, height)),
+    )
+
+
+def filled(quads: list[Polygon] | tuple[Polygon, ...], box: Box) -> Mask:
+    """A mask of the box, 255 inside any of the quads."""
+    mask = np.zeros((box.height, box.width), np.uint8)
+    for quad in quads:
+        # pixel centres: a quad over px 3..7 covers the indices 3 to 6
+        corners = np.round((quad - (box.left + 0.5, box.top + 0.5)) * 16).astype(np.int32)
+        cv2.fillConvexPoly(mask, corners, 255, shift=4)
+    return mask
+
+
+def depth(quad: Polygon, box: Box) -> NDArray[np.float32]:
+    """How deep each pixel of a box lies in a line: 1 on its middle, 0 on its edge, negative outside."""
+    frame = frame_of(quad)
+    x = (np.arange(box.left, box.right, dtype=np.float32) + 0.5 - frame.centre[0])[None, :]
+    y = (np.arange(box.top, box.bottom, dtype=np.float32) + 0.5 - frame.centre[1])[:, None]
+    half = min(frame.length, frame.height) / 2
+    u = frame.length / 2 - np.abs(x * frame.along[0] + y * frame.along[1])
+    v = frame.height / 2 - np.abs(x * frame.across[0] + y * frame.across[1])
+    depths: NDArray[np.float32] = (np.minimum(u, v) / half).astype(np.float32)
+    return depths
+
+
+def line_labels(quads: list[Polygon], box: Box) -> NDArray[np.intp]:
+    """For each pixel of a box, which of the lines it is nearest to."""
+    if len(quads) == 1:
+        return np.zeros((box.height, box.width), np.intp)
+    labels: NDArray[np.intp] = np.argmax([depth(quad, box) for quad in quads], axis=0)
+    return labels
+
+
+def upended(quad: Polygon, text: str) -> Polygon:
+    """Starts the quad of a word set on end at the corner where its reading begins.
+
+    OCR engines order the corners of tall boxes as if they were upright; Latin in one runs down the page.
+    """
+    frame = frame_of(quad)
+    latin = sum(not char.isspace() for char in text) >= 2 and all(ord(char) < 0x2E80 for char in text)
+    on_end = latin and abs(frame.angle) < 45 and frame.height > 1.5 * frame.length
+    return np.roll(quad, -1, axis=0) if on_end else quad
+
+
+def is_vertical(line: TextLine) -> bool:
+    """Whether the characters stand one under the other: a tall box with two or more of them, not Latin."""
+    frame = frame_of(line.polygon)
+    upright = abs(frame.angle) < 45
+    wide = sum(1 for char in line.text if ord(char) > 0x2E7F)
+    return upright and wide >= 2 and frame.height > 1.5 * frame.length
+
+
+def _is_convex_clockwise(quad: Polygon) -> bool:
+    sides = np.roll(quad, -1, axis=0) - quad
+    following = np.roll(sides, -1, axis=0)
+    turns = sides[:, 0] * following[:, 1] - sides[:, 1] * following[:, 0]
+    return bool((turns >= 0).all() and turns.sum() > 0)
+
+
+def _reordered(quad: Polygon) -> Polygon:
+    """Corners clockwise on screen around their centre, starting with the one nearest the top left."""
+    offsets = quad - quad.mean(axis=0)
+    clockwise = quad[np.argsort(np.arctan2(offsets[:, 1], offsets[:, 0]), kind="stable")]
+    # a quad whose corners are no convex ring even so (one inside the others) becomes its smallest rectangle
+    if not _is_convex_clockwise(clockwise):
+        points = cv2.boxPoints(cv2.minAreaRect(quad)).astype(np.float32)
+        offsets = points - points.mean(axis=0)
+        clockwise = points[np.argsort(np.arctan2(offsets[:, 1], offsets[:, 0]), kind="stable")]
+    start = int(np.argmin(clockwise.sum(axis=1)))
+    return np.roll(clockwise, -start, axis=0).astype(np.float32)

@@ -1,0 +1,122 @@
+"""Glyphs onto the plate: shadow, outline, fill, in that order; only the drawn box is touched.
+
+HarfBuzz rasterises the outlines with exact coverage under any affine transform, so tilted text is drawn as
+sharply as upright text and colour is only ever mixed with the ground it stands on: no blur, no dark fringe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.job import Box, Image
+from worker.rendering.fonts import FontSet, Shaped
+from worker.rendering.frame import Frame, Rect, page_box
+from worker.rendering.layout import PlacedBlock
+from worker.rendering.raster import Coverage, rasterise
+from worker.rendering.style import Fill
+
+#: Outlines are widened on a raster this many times finer, so that their width need not be whole px.
+_OUTLINE_SCALE = 3
+
+
+def draw(rgb: Image, placed: PlacedBlock, fonts: FontSet) -> Box:
+    """Draw one block in place.
+
+    Args:
+        rgb: The page, (H, W, 3); changed inside the returned box only.
+        placed: What to draw where.
+        fonts: The set the block was laid out with.
+
+    Returns:
+        The box that was drawn; empty where nothing of the text lies on the page.
+    """
+    lines = [
+        (fonts.shape(line.text, placed.language, placed.style.weight), line.left, line.baseline)
+        for line in placed.lines
+    ]
+    style = placed.style
+    height, width = rgb.shape[:2]
+    box = page_box(placed.frame.quad(placed.rect), width, height, margin=style.margin + 2)
+    if not (box.width and box.height):
+        return box
+    body = _coverage(lines, placed, box, 1)
+    area = rgb[box.slices].astype(np.float32)
+    around = body
+    if style.outline is not None:
+        around = np.maximum(_widened(lines, placed, box, style.outline.width), body)
+    if style.shadow is not None:
+        shadow = style.shadow
+        shift = np.array([[1.0, 0.0, shadow.dx], [0.0, 1.0, shadow.dy]])
+        below = cv2.warpAffine(around, shift, (box.width, box.height))
+        if shadow.blur:
+            below = cv2.GaussianBlur(below, (0, 0), shadow.blur)
+        _blend(area, np.array(shadow.colour, np.float32), np.asarray(below, np.float32) * shadow.opacity)
+    if style.outline is not None:
+        _blend(area, np.array(style.outline.colour, np.float32), around)
+    _blend(area, _colours(style.fill, placed, box), body)
+    rgb[box.slices] = np.clip(np.rint(area), 0, 255).astype(np.uint8)
+    return box
+
+
+def _blend(area: NDArray[np.float32], colour: NDArray[np.float32], coverage: Coverage) -> None:
+    area += (colour - area) * coverage[..., None]
+
+
+def _coverage(
+    lines: Iterable[tuple[Shaped, float, float]], placed: PlacedBlock, box: Box, scale: int
+) -> Coverage:
+    return rasterise(
+        lines,
+        placed.size,
+        (box.height, box.width),
+        placed.frame.along,
+        (box.left, box.top),
+        placed.style.slant,
+        scale,
+    )
+
+
+def _widened(
+    lines: Iterable[tuple[Shaped, float, float]], placed: PlacedBlock, box: Box, width: float
+) -> Coverage:
+    """Coverage of the glyphs grown by `width` px on all sides, with round corners."""
+    fine = _coverage(lines, placed, box, _OUTLINE_SCALE)
+    reach = max(1, round(width * _OUTLINE_SCALE))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    grown = cv2.dilate((fine * 255).astype(np.uint8), disc)
+    small = cv2.resize(grown, (box.width, box.height), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.float32) / np.float32(255)
+
+
+def _colours(fill: Fill, placed: PlacedBlock, box: Box) -> NDArray[np.float32]:
+    """The fill's colour: one, or one for each pixel of the box where it is a gradient."""
+    start, end = np.array(fill.start, np.float32), np.array(fill.end, np.float32)
+    if fill.axis == "flat":
+        return start
+    cos, sin = placed.frame.along
+    x = np.arange(box.left, box.right, dtype=np.float32)[None, :] + 0.5
+    y = np.arange(box.top, box.bottom, dtype=np.float32)[:, None] + 0.5
+    if fill.axis == "horizontal":
+        place = np.asarray((cos * x + sin * y - placed.rect.left) / max(placed.rect.width, 1.0), np.float32)
+    else:
+        place = _down_lines(np.asarray(cos * y - sin * x, np.float32), placed)
+    share = np.clip(place, 0, 1)[..., None]
+    return np.asarray(start + (end - start) * share, np.float32)
+
+
+def _down_lines(v: NDArray[np.float32], placed: PlacedBlock) -> NDArray[np.float32]:
+    """How far (0..1) down its own line each pixel lies."""
+    baselines = np.array([line.baseline for line in placed.lines], np.float32)
+    middles = baselines - 0.37 * placed.size
+    nearest = np.abs(v[..., None] - middles).argmin(axis=-1)
+    tops = baselines[nearest] - 0.82 * placed.size
+    return np.asarray((v - tops) / (0.9 * placed.size), np.float32)
+
+
+def drawn_quad(frame: Frame, rect: Rect, margin: float) -> NDArray[np.float32]:
+    """The page polygon of what was drawn, outline and shadow included."""
+    return frame.quad(rect.grown(margin, margin))

@@ -1,0 +1,210 @@
+"""How the source text looks: fill, outline, shadow, weight, slant, measured on its own pixels.
+
+Every measure compares the page with its ground, which is the plate where there is one: along the line from
+ground to fill lies a glyph's anti-aliasing, off that line lie outline and shadow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.job import Image, Mask, Region, TextBlock
+from worker.rendering.colour import (
+    RGB,
+    Pixels,
+    as_rgb,
+    coverage_of,
+    difference,
+    dominant,
+    largest,
+    legible,
+    length,
+)
+from worker.rendering.effects import Outline, Shadow, find_outline, find_shadow
+from worker.rendering.ink import Ink
+
+#: Mean stroke width / font size of Han text as `_stroke_share` measures it, by font size (px, rows) and
+#: weight (columns): Noto Sans CJK SC, rasterised and measured with that very function.
+_SIZES = np.array([12, 16, 20, 30, 48, 80], np.float64)
+_WEIGHTS = np.array([300, 400, 500, 600, 700, 800, 900], np.float64)
+_STROKE_SHARES = np.array(
+    [
+        [0.188, 0.203, 0.218, 0.229, 0.242, 0.257, 0.274],
+        [0.133, 0.145, 0.159, 0.170, 0.182, 0.198, 0.216],
+        [0.102, 0.114, 0.129, 0.139, 0.152, 0.167, 0.185],
+        [0.068, 0.082, 0.098, 0.110, 0.125, 0.140, 0.158],
+        [0.050, 0.071, 0.089, 0.101, 0.114, 0.127, 0.142],
+        [0.046, 0.069, 0.086, 0.097, 0.109, 0.120, 0.132],
+    ]
+)
+#: A gradient counts where its ends differ by this much (ΔE) and a straight line explains it this well.
+_GRADIENT_DIFFERENCE, _GRADIENT_FIT = 12.0, 0.75
+#: Fills whose channels deviate by less (levels) are one colour.
+_FLAT = 5.0
+#: Fewest stroke pixels a measure is taken from.
+_FEWEST = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """The colour of the glyphs: one, or two with a straight transition along one axis of each line."""
+
+    start: RGB
+    end: RGB
+    #: "flat", "vertical" (start at a line's top) or "horizontal" (start at the block's left).
+    axis: str = "flat"
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a block's text looks."""
+
+    fill: Fill
+    ground: RGB
+    #: 100..900
+    weight: int
+    #: Tangent of the lean to the right, 0 for upright text.
+    slant: float = 0.0
+    outline: Outline | None = None
+    shadow: Shadow | None = None
+
+    @property
+    def margin(self) -> float:
+        """How far (px) outline and shadow reach beyond the glyphs."""
+        outline = self.outline.width if self.outline else 0.0
+        if self.shadow is None:
+            return outline
+        return outline + max(abs(self.shadow.dx), abs(self.shadow.dy)) + 2 * self.shadow.blur
+
+
+def measure_style(rgb: Image, plate: Image | None, block: TextBlock, region: Region, ink: Ink) -> Style:
+    """Measure how a block looks on its page.
+
+    Args:
+        rgb: The original page, (H, W, 3).
+        plate: The page with this text erased, same shape; None to take one ground colour around the text.
+        block: The source text.
+        region: Its ink.
+        ink: Its geometry (see ink.measure_ink).
+    """
+    page = rgb[region.box.slices].astype(np.float32)
+    ground = _ground(page, plate, region)
+    strokes = region.strokes if np.count_nonzero(region.strokes) >= _FEWEST else _guess_strokes(page, ground)
+    ground_colour = as_rgb(np.median(ground.reshape(-1, 3)[:: max(1, ground.size // 30000)], axis=0))
+    if np.count_nonzero(strokes) < _FEWEST:
+        black_or_white = legible(ground_colour, ground_colour, least=7.0)
+        return Style(Fill(black_or_white, black_or_white), ground_colour, weight=400)
+    cores = _cores(page, ground, strokes)
+    fill = dominant(page[cores])
+    outline = find_outline(page, ground, region.mask, strokes, fill, ink.size)
+    shadow = find_shadow(page, ground, region.mask, strokes, outline, ink.size)
+    weight = _weight(page, ground, region.mask, strokes, fill, ink.size)
+    against = outline.colour if outline else ground_colour
+    return Style(
+        _gradient(page, cores, ink, region, fill) or _flat(legible(fill, against)),
+        ground_colour,
+        weight,
+        0.0,
+        outline,
+        shadow,
+    )
+
+
+def _flat(colour: RGB) -> Fill:
+    return Fill(colour, colour)
+
+
+def _ground(page: Pixels, plate: Image | None, region: Region) -> Pixels:
+    """The ground under every pixel of the region, same shape as the page's cut-out."""
+    if plate is not None:
+        return plate[region.box.slices].astype(np.float32)
+    around = page[region.mask == 0]
+    colour = np.median(around if len(around) else page.reshape(-1, 3), axis=0)
+    return np.broadcast_to(colour, page.shape).astype(np.float32)
+
+
+def _guess_strokes(page: Pixels, ground: Pixels) -> Mask:
+    """Strokes where the mask has none: what differs most from the ground (Otsu)."""
+    distance = largest(page - ground).astype(np.uint8)
+    threshold, strokes = cv2.threshold(distance, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    return np.asarray(strokes if threshold >= 12 else np.zeros_like(distance), np.uint8)
+
+
+def _cores(page: Pixels, ground: Pixels, strokes: Mask) -> NDArray[np.bool_]:
+    """The pixels that show the pure fill: the middle of the strokes, or of hairlines the darkest."""
+    depth = cv2.distanceTransform(strokes, cv2.DIST_L2, 3)
+    deepest = float(np.percentile(depth[strokes > 0], 95))
+    cores = depth >= max(0.6 * deepest, 1.9) if deepest >= 2.5 else strokes > 0
+    if deepest < 2.5:
+        distance = length(page - ground)
+        cores &= distance >= np.percentile(distance[cores], 75)
+    return np.asarray(cores)
+
+
+def _weight(page: Pixels, ground: Pixels, mask: Mask, strokes: Mask, fill: RGB, size: float) -> int:
+    """The weight whose Han text has strokes as wide, for its size, as these are."""
+    axis = np.array(fill, np.float32) - ground
+    near = cv2.dilate(strokes, np.ones((3, 3), np.uint8))
+    coverage = np.where((mask > 0) & (near > 0), coverage_of(page - ground, axis), np.float32(0))
+    share = stroke_share(coverage, size)
+    at_size = [np.interp(size, _SIZES, column) for column in _STROKE_SHARES.T]
+    return int(round(float(np.interp(share, at_size, _WEIGHTS)) / 50) * 50)
+
+
+def stroke_share(coverage: Pixels, size: float) -> float:
+    """Mean stroke width over font size: twice the ink's area over its outline's length.
+
+    Args:
+        coverage: How much of each pixel is ink, 0..1.
+        size: Font size, px.
+    """
+    horizontal = cv2.Sobel(coverage, cv2.CV_32F, 1, 0, ksize=1)
+    vertical = cv2.Sobel(coverage, cv2.CV_32F, 0, 1, ksize=1)
+    perimeter = 0.5 * float(cv2.magnitude(horizontal, vertical).sum())
+    return 2 * float(coverage.sum()) / max(perimeter, 1.0) / size
+
+
+def _gradient(page: Pixels, cores: NDArray[np.bool_], ink: Ink, region: Region, fill: RGB) -> Fill | None:
+    """A fill that changes steadily down each line, or along the block; None where one colour is enough."""
+    rows, columns = np.nonzero(cores)
+    step = max(1, len(rows) // 4000)
+    rows, columns = rows[::step], columns[::step]
+    colours = page[rows, columns]
+    if float(colours.std(axis=0).max()) < _FLAT:
+        return None
+    points = np.stack([columns + region.box.left + 0.5, rows + region.box.top + 0.5], axis=1)
+    local = ink.frame.to_local(points)
+    along = (local[:, 0] - ink.rect.left) / max(ink.rect.width, 1.0)
+    down = np.full(len(local), np.nan)
+    for line in ink.lines:
+        inside = (local[:, 1] >= line.rect.top) & (local[:, 1] <= line.rect.bottom)
+        down[inside] = (local[inside, 1] - line.rect.top) / max(line.rect.height, 1.0)
+    for axis, place in (("vertical", down), ("horizontal", along)):
+        ends = _ends(place, colours)
+        if ends is not None:
+            return Fill(*ends, axis)
+    return None
+
+
+def _ends(place: NDArray[np.float64], colours: Pixels) -> tuple[RGB, RGB] | None:
+    """Colours at 0 and 1 of a straight transition, if the medians of eight bands follow one."""
+    bands = []
+    for low in np.arange(8) / 8:
+        inside = colours[(place >= low) & (place < low + 1 / 8)]
+        if len(inside) >= 6:
+            bands.append((low + 1 / 16, np.median(inside, axis=0)))
+    if len(bands) < 5:
+        return None
+    at = np.array([place for place, _ in bands])
+    medians = np.array([colour for _, colour in bands])
+    slope, start = np.polyfit(at, medians, 1)
+    spread = float(((medians - medians.mean(axis=0)) ** 2).sum())
+    rest = float(((medians - (start + np.outer(at, slope))) ** 2).sum())
+    first, last = as_rgb(start), as_rgb(start + slope)
+    if difference(first, last) < _GRADIENT_DIFFERENCE or rest > (1 - _GRADIENT_FIT) * spread:
+        return None
+    return first, last

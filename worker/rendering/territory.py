@@ -1,0 +1,99 @@
+"""Each block's own ground: its ink and the little it needs around it, shared fairly where boxes overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from worker.job import Polygon
+from worker.rendering.frame import Frame, Rect
+from worker.rendering.ink import Ink
+
+#: Room a line of any script needs above and below its baseline, and beside its ink, in em.
+_ABOVE, _BELOW, _BESIDE = 0.9, 0.25, 0.08
+#: Share of an OCR box above and below its ink.
+_BOX_MARGIN = 0.09
+#: Neighbours farther away than this many em (beside the block's own length) can never matter.
+_FAR = 60.0
+
+
+def homes_of(
+    inks: Sequence[Ink], obstacles: Sequence[Polygon], width: int, height: int
+) -> list[tuple[Rect, tuple[Rect, ...]]]:
+    """For each block, in its frame: its own rectangle, and those of all other text near it.
+
+    Args:
+        inks: The blocks.
+        obstacles: Polygons of text that stays.
+        width: Of the page, px.
+        height: Of the page, px.
+    """
+    roomy = [_roomy(ink) for ink in inks]
+    quads = [ink.frame.quad(rect) for ink, rect in zip(inks, roomy, strict=True)]
+    quads += [np.asarray(polygon, np.float32) for polygon in obstacles]
+    boxes = np.array([[*quad.min(axis=0), *quad.max(axis=0)] for quad in quads]).reshape(-1, 4)
+    homes = []
+    for index, (ink, own) in enumerate(zip(inks, roomy, strict=True)):
+        left, top, right, bottom = boxes[index]
+        far = _FAR * ink.size
+        near = (
+            (boxes[:, 0] < right + far)
+            & (boxes[:, 2] > left - far)
+            & (boxes[:, 1] < bottom + far)
+            & (boxes[:, 3] > top - far)
+        )
+        near[index] = False
+        others = [
+            _seen_from(ink.frame, quads[other], stays=bool(other >= len(inks)))
+            for other in np.flatnonzero(near)
+        ]
+        home = own
+        for other in others:
+            home = _shared(home, other)
+        homes.append((_on_page(home, ink, width, height), tuple(others)))
+    return homes
+
+
+def _roomy(ink: Ink) -> Rect:
+    """The ink's extents with room for ascenders, descenders and side bearings."""
+    rect, size = ink.rect, ink.size
+    baselines = [line.baseline for line in ink.lines]
+    if ink.vertical:
+        return rect.grown(_BESIDE * size, _BESIDE * size)
+    return Rect(
+        rect.left - _BESIDE * size,
+        min(rect.top, min(baselines) - _ABOVE * size),
+        rect.right + _BESIDE * size,
+        max(rect.bottom, max(baselines) + _BELOW * size),
+    )
+
+
+def _seen_from(frame: Frame, quad: Polygon, stays: bool) -> Rect:
+    rect = frame.rect_around(quad)
+    return rect.grown(0, -_BOX_MARGIN * rect.height) if stays else rect
+
+
+def _shared(home: Rect, other: Rect) -> Rect:
+    """What is left of `home` when it and an overlapping neighbour meet in the middle of the overlap."""
+    across = min(home.right, other.right) - max(home.left, other.left)
+    down = min(home.bottom, other.bottom) - max(home.top, other.top)
+    if across <= 0 or down <= 0:
+        return home
+    if down <= across:
+        middle = (max(home.top, other.top) + min(home.bottom, other.bottom)) / 2
+        if home.centre[1] <= other.centre[1]:
+            return Rect(home.left, home.top, home.right, max(middle, home.top))
+        return Rect(home.left, min(middle, home.bottom), home.right, home.bottom)
+    middle = (max(home.left, other.left) + min(home.right, other.right)) / 2
+    if home.centre[0] <= other.centre[0]:
+        return Rect(home.left, home.top, max(middle, home.left), home.bottom)
+    return Rect(min(middle, home.right), home.top, home.right, home.bottom)
+
+
+def _on_page(home: Rect, ink: Ink, width: int, height: int) -> Rect:
+    """Cut to the page (upright frames only: a tilted rectangle has no simple edge with it)."""
+    if ink.frame.angle != 0:
+        return home
+    left, top = max(home.left, 0.0), max(home.top, 0.0)
+    return Rect(left, top, max(min(home.right, width), left), max(min(home.bottom, height), top))

@@ -1,0 +1,310 @@
+"""The typesetter's one entry: plate and translations in, translated page and an account of each block out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from worker.job import BlockStatus, Flag, Image, Polygon, Region, TextBlock, Translation
+from worker.rendering.align import infer_alignments
+from worker.rendering.colour import difference
+from worker.rendering.draw import draw, drawn_quad
+from worker.rendering.fonts import FontSet
+from worker.rendering.frame import frames_of
+from worker.rendering.ground import Neighbourhood
+from worker.rendering.ink import Ink, measure_ink
+from worker.rendering.layout import (
+    Candidate,
+    Fit,
+    LayoutOptions,
+    PlacedBlock,
+    at_size,
+    find_fits,
+    place,
+)
+from worker.rendering.segment import clean
+from worker.rendering.style import Style, measure_style
+from worker.rendering.territory import homes_of
+
+#: Blocks are of one style where size (to the next, and in all), colour (ΔE) and weight differ by no more.
+_NEXT_SIZE, _SAME_SIZE, _SAME_COLOUR, _SAME_WEIGHT = 1.07, 1.2, 12.0, 200
+#: Below this size (px) strokes are too thin to tell a weight, or a colour exactly, from one block.
+_SMALL = 20.0
+#: No translation of a block on a picture is longer; a text beyond it is not tried.
+_LONGEST_TEXT = 1500
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What became of one block, in enough detail to set it again."""
+
+    block_id: int
+    #: `TRANSLATED`, `UNFIT` (no legible setting) or `UNTRANSLATED` (nothing that can be drawn).
+    status: BlockStatus
+    flags: tuple[Flag, ...] = ()
+    #: How it was set; None unless drawn.
+    placed: PlacedBlock | None = None
+    #: Page polygon around everything drawn, outline and shadow included; None unless drawn.
+    polygon: Polygon | None = None
+    #: Font families used, most used first.
+    fonts: tuple[str, ...] = ()
+    #: Font size of the source, px.
+    source_size: float = 0.0
+    #: About how many characters would fit at a legible size; set where the text was shrunk below it or unfit.
+    capacity: int | None = None
+    #: Characters that no font has and that were left out.
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Typeset:
+    """The translated page."""
+
+    rgb: Image
+    #: One for each block that had a translation, in the blocks' order.
+    outcomes: tuple[Outcome, ...]
+    #: The translations as they came, with what typesetting has to say about them.
+    translations: tuple[Translation, ...]
+
+
+def typeset(
+    original: Image,
+    plate: Image,
+    blocks: Sequence[TextBlock],
+    regions: Sequence[Region],
+    translations: Sequence[Translation],
+    kept: Sequence[TextBlock],
+    fonts: FontSet,
+    language: str,
+    options: LayoutOptions | None = None,
+) -> Typeset:
+    """Write translations onto the plate, in the style of the source.
+
+    Args:
+        original: The page as it came, (H, W, 3); read only.
+        plate: The page with the text of all blocks to be translated erased; read only.
+        blocks: Blocks to be set; those without a `TRANSLATED` translation are left alone.
+        regions: Their ink, by `block_id`.
+        translations: By `block_id`.
+        kept: All other blocks: their text stays and is never drawn over.
+        fonts: Fonts to set in.
+        language: BCP-47 of the translations.
+        options: Limits of the layout.
+
+    Returns:
+        A new page; a block that cannot be set has its original pixels, under its region's mask.
+    """
+    options = options or LayoutOptions()
+    region_of = {region.block_id: region for region in regions}
+    text_of = {
+        answer.block_id: clean(answer.text or "")
+        for answer in translations
+        if answer.status is BlockStatus.TRANSLATED
+    }
+    chosen = [block for block in blocks if block.id in text_of and block.id in region_of]
+    staying = [*kept, *(block for block in blocks if block.id not in text_of)]
+    obstacles = [line.polygon for block in staying for line in block.lines]
+    candidates, missing = _candidates(original, plate, chosen, region_of, text_of, obstacles, fonts, language)
+    placed = _lay_out(candidates, fonts, options)
+    outcomes = tuple(
+        _outcome(candidate, placed.get(candidate.block_id), missing, fonts, options)
+        for candidate in candidates
+    )
+    rgb = plate.copy()
+    for outcome in outcomes:
+        if outcome.placed is None:
+            _restore(rgb, original, region_of[outcome.block_id])
+    for outcome in outcomes:
+        if outcome.placed is not None:
+            draw(rgb, outcome.placed, fonts)
+    return Typeset(rgb, outcomes, _with_outcomes(translations, outcomes))
+
+
+def _with_outcomes(
+    translations: Sequence[Translation], outcomes: Sequence[Outcome]
+) -> tuple[Translation, ...]:
+    """The translations with the status and flags that typesetting gave them."""
+    outcome_of = {outcome.block_id: outcome for outcome in outcomes}
+    updated = []
+    for answer in translations:
+        outcome = outcome_of.get(answer.block_id)
+        if outcome is not None and answer.status is BlockStatus.TRANSLATED:
+            flags = tuple(dict.fromkeys((*answer.flags, *outcome.flags)))
+            text = answer.text if outcome.status is BlockStatus.TRANSLATED else None
+            answer = replace(answer, status=outcome.status, text=text, flags=flags)
+        updated.append(answer)
+    return tuple(updated)
+
+
+def _candidates(
+    original: Image,
+    plate: Image,
+    blocks: Sequence[TextBlock],
+    regions: Mapping[int, Region],
+    texts: Mapping[int, str],
+    obstacles: Sequence[Polygon],
+    fonts: FontSet,
+    language: str,
+) -> tuple[list[Candidate], dict[int, str]]:
+    """Everything measured: one candidate for each block, and the characters each cannot show."""
+    inks = [
+        measure_ink(block, regions[block.id], frame, fonts)
+        for block, frame in zip(blocks, frames_of(blocks), strict=True)
+    ]
+    styles = [
+        measure_style(original, plate, block, regions[block.id], ink)
+        for block, ink in zip(blocks, inks, strict=True)
+    ]
+    styles = _evened_styles(inks, styles)
+    alignments = infer_alignments(inks, original.shape[1])
+    homes = homes_of(inks, obstacles, original.shape[1], original.shape[0])
+    missing: dict[int, str] = {}
+    candidates = []
+    for block, ink, style, alignment, (home, others) in zip(
+        blocks, inks, styles, alignments, homes, strict=True
+    ):
+        text = texts[block.id]
+        shaped = fonts.shape(text.replace("\n", " "), language, style.weight)
+        missing[block.id] = shaped.missing
+        text = "".join(char for char in text if char not in shaped.missing).strip()
+        around = Neighbourhood(plate, ink.frame, home, others, ink.size)
+        candidates.append(Candidate(block.id, text, language, ink, style, alignment, around))
+    return candidates, missing
+
+
+def _evened_styles(inks: Sequence[Ink], styles: Sequence[Style]) -> list[Style]:
+    """Blocks of one style get one weight: measured on few strokes, it would waver from row to row."""
+    evened = list(styles)
+    for group in _groups(inks, styles):
+        weight = round(float(np.median([styles[member].weight for member in group])) / 25) * 25
+        for member in group:
+            evened[member] = replace(styles[member], weight=weight)
+    return evened
+
+
+def _groups(inks: Sequence[Ink], styles: Sequence[Style]) -> list[list[int]]:
+    """Indices of blocks that look alike: one headline, the rows of a list, the captions."""
+    groups: list[list[int]] = []
+    for index in sorted(range(len(inks)), key=lambda i: -inks[i].size):
+        for group in groups:
+            if _is_alike(inks, styles, group, index):
+                group.append(index)
+                break
+        else:
+            groups.append([index])
+    return groups
+
+
+def _is_alike(inks: Sequence[Ink], styles: Sequence[Style], group: Sequence[int], index: int) -> bool:
+    """Whether a block, smaller than the group's last, is of the group's style."""
+    ink, style, first = inks[index], styles[index], styles[group[0]]
+    small = ink.size < _SMALL
+    return (
+        inks[group[-1]].size <= _NEXT_SIZE * ink.size
+        and inks[group[0]].size <= _SAME_SIZE * ink.size
+        and inks[group[0]].vertical == ink.vertical
+        and abs(inks[group[0]].frame.angle - ink.frame.angle) < 4
+        and (small or abs(first.weight - style.weight) <= _SAME_WEIGHT)
+        and difference(first.fill.start, style.fill.start) <= (2 if small else 1) * _SAME_COLOUR
+    )
+
+
+def _lay_out(
+    candidates: Sequence[Candidate], fonts: FontSet, options: LayoutOptions
+) -> dict[int, PlacedBlock]:
+    """Place all blocks that fit: one size for each style group, then each in its turn beside the others."""
+    placed: dict[int, PlacedBlock] = {}
+    drawable = [candidate for candidate in candidates if 0 < len(candidate.text) <= _LONGEST_TEXT]
+    inks = [candidate.ink for candidate in drawable]
+    for group in _groups(inks, [candidate.style for candidate in drawable]):
+        members = [drawable[index] for index in group]
+        source = float(np.median([member.ink.size for member in members]))
+        fits = {member.block_id: find_fits(member, source, fonts, options) for member in members}
+        best = [found[0].size for found in fits.values() if found]
+        common = min((size for size in best if size >= options.outlier_share * source), default=source)
+        for member in members:
+            found = _place_beside(member, fits[member.block_id], common, source, placed, fonts, options)
+            if found is not None:
+                placed[member.block_id] = found
+    return placed
+
+
+def _place_beside(
+    candidate: Candidate,
+    fits: Sequence[Fit],
+    common: float,
+    source: float,
+    placed: Mapping[int, PlacedBlock],
+    fonts: FontSet,
+    options: LayoutOptions,
+) -> PlacedBlock | None:
+    """Place one block at the common size, or at its own best where it must, clear of those already placed."""
+    taken = [
+        candidate.ink.frame.rect_around(drawn_quad(other.frame, other.rect, other.style.margin))
+        for other in placed.values()
+    ]
+    home = candidate.around.home
+    for _ in range(2):
+        choice = at_size(fits, common, candidate) or (fits[0] if fits else None)
+        if choice is None:
+            return None
+        found = place(candidate, choice, min(common, choice.size), fonts)
+        margin = candidate.style.margin
+        if found is not None and not any(
+            rect.overlaps(found.rect.grown(margin, margin)) and not rect.overlaps(home) for rect in taken
+        ):
+            return found
+        # Another block has grown into the ground this one counted on: measure again beside it.
+        others = (*candidate.around.obstacles, *(rect for rect in taken if not rect.overlaps(home)))
+        candidate = replace(candidate, around=replace(candidate.around, obstacles=others))
+        fits = find_fits(candidate, source, fonts, options)
+    return None
+
+
+def _outcome(
+    candidate: Candidate,
+    placed: PlacedBlock | None,
+    missing: Mapping[int, str],
+    fonts: FontSet,
+    options: LayoutOptions,
+) -> Outcome:
+    size = candidate.ink.size
+    lost = missing[candidate.block_id]
+    flags = (Flag.MISSING_GLYPH,) if lost else ()
+    if not candidate.text:
+        return Outcome(candidate.block_id, BlockStatus.UNTRANSLATED, flags, source_size=size, missing=lost)
+    if placed is None:
+        capacity = _capacity(candidate, options)
+        return Outcome(
+            candidate.block_id, BlockStatus.UNFIT, flags, source_size=size, capacity=capacity, missing=lost
+        )
+    shrunk = placed.size < options.floor(size) * 0.98
+    used = [fonts.shape(line.text, placed.language, placed.style.weight).families for line in placed.lines]
+    return Outcome(
+        candidate.block_id,
+        BlockStatus.TRANSLATED,
+        (*flags, Flag.SHRUNK) if shrunk else flags,
+        placed,
+        drawn_quad(placed.frame, placed.rect, placed.style.margin),
+        tuple(dict.fromkeys(name for names in used for name in names)),
+        size,
+        _capacity(candidate, options) if shrunk else None,
+        lost,
+    )
+
+
+def _capacity(candidate: Candidate, options: LayoutOptions) -> int:
+    """About how many characters fit into the block's own place at a legible size."""
+    size, home = options.floor(candidate.ink.size), candidate.around.home
+    lines = max(1, math.floor((home.height / size - 0.9) / 1.2) + 1)
+    # A Hangul syllable is 0.92 em wide, a space 0.22; about one character in four is a space.
+    return max(1, math.floor(lines * home.width / size / 0.75))
+
+
+def _restore(rgb: Image, original: Image, region: Region) -> None:
+    """Give a block that is not drawn its original pixels back."""
+    rows, columns = region.box.slices
+    np.copyto(rgb[rows, columns], original[rows, columns], where=region.mask[..., None] > 0)

@@ -1,0 +1,43 @@
+"""What a job's result says: blocks, their fate, and how long each stage took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from worker.job import BlockReport, BlockStatus, TextBlock, Translation
+
+
+class Stopwatch:
+    """Milliseconds spent in each named stage; stages that run side by side overlap."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+        self._spent: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._spent[stage] = self._spent.get(stage, 0.0) + (time.perf_counter() - started) * 1000
+
+    @property
+    def timings_ms(self) -> Mapping[str, float]:
+        """By stage, and `total` since the watch was made."""
+        return {**self._spent, "total": (time.perf_counter() - self._started) * 1000}
+
+
+def report_blocks(
+    blocks: Sequence[TextBlock], translations: Sequence[Translation]
+) -> tuple[BlockReport, ...]:
+    """Every block of the page with what became of it; those nobody asked to translate were kept."""
+    by_id = {translation.block_id: translation for translation in translations}
+    kept = Translation(-1, BlockStatus.KEPT)
+    return tuple(
+        BlockReport(block.text, answer.text, block.polygon, answer.status, answer.flags)
+        for block in blocks
+        for answer in [by_id.get(block.id, kept)]
+    )
