@@ -33,7 +33,7 @@ def test_a_chinese_poster_becomes_a_korean_one(workplace: Workplace, tmp_path: P
     for block in result["blocks"]:
         left, top, width, height = cv2.boundingRect(np.array(block["polygon"], np.float32))
         under = changed[max(top, 0) : top + height, max(left, 0) : left + width]
-        assert (under.max() > 60) is (block["status"] == "translated"), block["source"]
+        assert bool(under.max() > 60) is (block["status"] == "translated"), block["source"]
     assert workplace.left_over() == set()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
-from weights import save_safetensors, tensors_of, tiny_compact, tiny_lama
+from tests.export.weights import save_safetensors, tensors_of, tiny_compact, tiny_lama
 
 from export.checkpoints import load_model
 from export.compact import CompactLama

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from weights import tiny_compact, tiny_lama
+from tests.export.weights import tiny_compact, tiny_lama
 
 from export.checkpoints import load_model
 from export.compact import prefill

@@ -46,11 +46,11 @@ class FillOptions:
     #: JPEG's ripples end within a block of 8 px.
     least_crossing: int = 6
     crossing_levels: float = 12.0
-    longest_contact: float = 0.6
+    longest_contact: float = 0.3
     #: Noisier ground is texture.
     most_noise: float = 9.0
     #: Share of the noise's deviation that a 7×7 mean may keep (1/7 for white noise): more is structure.
-    most_structure: float = 0.45
+    most_structure: float = 0.35
     #: Structure of a smaller deviation than this many levels is not seen.
     visible_structure: float = 1.2
     #: Ground whose deviation is below this many levels gets no grain: rounding alone is 0.29.
@@ -134,13 +134,22 @@ def _candidates(
     columns: NDArray[np.intp], rows: NDArray[np.intp], colours: Floats, options: FillOptions
 ) -> list[Surface]:
     """Surfaces of rising order that leave no more than the noise; a lower order's misfit is no noise."""
-    surfaces: list[Surface] = []
-    for order in range(options.highest_order + 1):
-        surfaces.append(ground.fit(columns, rows, colours, order))
-        if surfaces[-1].sigma <= options.clean:
-            break
-    least = min(surface.sigma for surface in surfaces)
-    return [surface for surface in surfaces if surface.sigma <= 1.1 * least + 0.1]
+    surfaces = [ground.fit(columns, rows, colours, 0)]
+    if surfaces[0].sigma <= options.clean:
+        return surfaces
+    curved = ground.fit(columns, rows, colours, 2)
+    if surfaces[0].sigma > _no_more_than(curved):
+        surfaces = [ground.fit(columns, rows, colours, 1)]
+    surfaces.append(curved)
+    if curved.sigma > options.clean and options.highest_order > 2:
+        surfaces.append(ground.fit(columns, rows, colours, options.highest_order))
+    least = min(surfaces, key=lambda surface: surface.sigma)
+    return [surface for surface in surfaces if surface.sigma <= _no_more_than(least)]
+
+
+def _no_more_than(surface: Surface) -> float:
+    """Noise up to which another surface is as good."""
+    return 1.1 * surface.sigma + 0.1
 
 
 def _grown(mask: Mask, px: int) -> NDArray[np.bool_]:

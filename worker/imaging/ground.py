@@ -24,7 +24,7 @@ MOST_POINTS = 1000
 _INLIER_SIGMAS = 3.0
 #: Smallest sigma in levels: a surface on 8-bit pixels is never nearer than rounding, 1 / sqrt(12).
 _ROUNDING = 0.3
-_SOFT_STEPS, _HARD_STEPS = 5, 4
+_SOFT_STEPS, _HARD_STEPS = 4, 3
 #: Departures in levels: no ground's noise is as far out; what is nearer may be ground; and the share of such
 #: points above which a fit needs no second start.
 _FARTHEST, _PLAUSIBLE, _ENOUGH = 40.0, 12.0, 0.75

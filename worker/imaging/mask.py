@@ -47,6 +47,8 @@ class MaskOptions:
     #: Such ripples are wiped away with the ink, from this many levels on and this near to it (a JPEG block).
     ripple: float = 2.5
     ripple_px: int = 8
+    #: Ink no deeper than this in the line (0 its edge, 1 its middle) may be a frame's or an icon's.
+    core: float = 0.35
     #: A component of ink that leaves the box, and whole-polygon masks, go this far out.
     polygon_growth: float = 0.12
 
@@ -210,17 +212,16 @@ def _components(
     """The candidate components that hold a seed and belong to the line, not to a frame or icon beside it."""
     candidates = np.where(scene.foreign > 0, 0, candidates).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(candidates, connectivity=8)
-    height, width = candidates.shape
     area = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
     own = np.bincount(labels[scene.inside > 0], minlength=count)
     seeded = np.bincount(labels[seeds], minlength=count) > 0
     leaves = np.bincount(labels[allowed == 0], minlength=count) > 0
-    left, top = stats[:, cv2.CC_STAT_LEFT], stats[:, cv2.CC_STAT_TOP]
-    right, bottom = left + stats[:, cv2.CC_STAT_WIDTH], top + stats[:, cv2.CC_STAT_HEIGHT]
-    spans = (right - left >= 0.97 * width) | (bottom - top >= 0.97 * height)
+    central = depth(scene.quad, scene.crop) > options.core
+    in_core = np.bincount(labels[central], minlength=count) > 0
     whole = seeded & ~leaves & (own >= 0.5 * area)
-    # what leaves the line's reach has run together with something else: only the part in the box is taken
-    part = seeded & ~whole & (own >= 0.15 * area) & ~(spans & (own < 0.5 * area))
+    # what leaves the line's reach has run together with something else: only the part in the box is taken,
+    # and nothing where it merely grazes the box
+    part = seeded & ~whole & in_core
     whole[0] = part[0] = False
     rim = scene.grown(options.polygon_growth) > 0
     ink = whole[labels] | (part[labels] & rim)

@@ -85,7 +85,7 @@ def bounding_box(points: NDArray[np.floating], width: int, height: int, margin: 
 def filled(quads: list[Polygon] | tuple[Polygon, ...], box: Box) -> Mask:
     """A mask of the box, 255 inside any of the quads."""
     mask = np.zeros((box.height, box.width), np.uint8)
-    for quad in quads:
+    for quad in quads if mask.size else ():
         # pixel centres: a quad over px 3..7 covers the indices 3 to 6
         corners = np.round((quad - (box.left + 0.5, box.top + 0.5)) * 16).astype(np.int32)
         cv2.fillConvexPoly(mask, corners, 255, shift=4)
