@@ -39,7 +39,8 @@ def main() -> None:
     parser.add_argument("--timeout", type=int, default=300, help="seconds to wait for the result [300]")
     options = parser.parse_args()
 
-    client = redis.Redis.from_url(options.redis, decode_responses=True)
+    # A blocking pop must outwait its own timeout, not the socket's default of 5 s.
+    client = redis.Redis.from_url(options.redis, decode_responses=True, socket_timeout=options.timeout + 5)
     request_id = submit(client, options.image_url, options.ocr_file, "processor_tasks")
     # The list may hold results of others; a real consumer handles whatever it pops.
     while popped := client.blpop(["hosting_tasks"], timeout=options.timeout):

@@ -19,6 +19,7 @@ from export.lama import Concat, FfcBlock, split_channels
 
 #: The pyramid of the prefill ends where a tile of 512 px is one pixel wide.
 PREFILL_LEVELS = 9
+LEAK = 0.1
 #: What BatchNorm's scale at the end of each block starts from.
 BLOCK_GAIN = 0.3
 
@@ -46,11 +47,17 @@ class CompactSize:
 
 
 class ConvBnAct(nn.Sequential):
-    """3×3 convolution, BatchNorm, ReLU."""
+    """3×3 convolution, BatchNorm, leaky ReLU.
+
+    Leaky, because inside the hole the quickest way to a small residual is to silence every feature there, and a plain ReLU
+    never wakes up again.
+    """
 
     def __init__(self, source: int, target: int, stride: int = 1) -> None:
         super().__init__(
-            nn.Conv2d(source, target, 3, stride, padding=1, bias=False), nn.BatchNorm2d(target), nn.ReLU()
+            nn.Conv2d(source, target, 3, stride, padding=1, bias=False),
+            nn.BatchNorm2d(target),
+            nn.LeakyReLU(LEAK, inplace=True),
         )
 
 

@@ -96,17 +96,19 @@ class TileGraph(nn.Module):
 
 def export_tile(model: Lama | CompactLama, spec: TileSpec, path: Path) -> None:
     """Write the uint8 tile model with a dynamic batch dimension."""
+    graph = TileGraph(FloatGraph(model, spec))
     inputs = (
         torch.zeros(2, spec.height, spec.width, 3, dtype=torch.uint8),
         torch.zeros(2, spec.height, spec.width, 1, dtype=torch.uint8),
     )
-    _export(TileGraph(FloatGraph(model, spec)), inputs, "inpainted", path)
+    _export(graph, inputs, "inpainted", path)
 
 
 def export_float(model: Lama | CompactLama, spec: TileSpec, path: Path) -> None:
     """Write the network alone, float NCHW: what `verify` compares to the last digit."""
+    graph = FloatGraph(model, spec)
     inputs = (torch.zeros(2, 3, spec.height, spec.width), torch.zeros(2, 1, spec.height, spec.width))
-    _export(FloatGraph(model, spec), inputs, "predicted", path)
+    _export(graph, inputs, "predicted", path)
 
 
 def _export(module: nn.Module, inputs: tuple[Tensor, Tensor], output: str, path: Path) -> None:

@@ -106,12 +106,13 @@ def test_bad_input_is_one_failed_result_and_one_letter(
     workplace: Workplace, changes: dict[str, object], code: str, named: str
 ) -> None:
     workplace.start_worker()
-    message = {
-        "request_id": "r1", "image_id": "i1", "image_url": f"{workplace.pictures}/promotion.jpg", "ocr_result": OCR,
-        **{name: value.replace("{pictures}", workplace.pictures) if isinstance(value, str) else value
-           for name, value in changes.items()},
-    }  # fmt: skip
-    payload = json.dumps({name: value for name, value in message.items() if value is not ...})
+    filled = {
+        name: value.replace("{pictures}", workplace.pictures) if isinstance(value, str) else value
+        for name, value in changes.items()
+    }
+    job = {"request_id": "r1", "image_id": "i1", "ocr_result": OCR, **filled}
+    job.setdefault("image_url", f"{workplace.pictures}/promotion.jpg")
+    payload = json.dumps({name: value for name, value in job.items() if value is not ...})
     workplace.client.rpush("processor_tasks", payload)
     result = workplace.result()
     assert (result["status"], result["error"]["code"], result["image_url"]) == ("failed", code, None)

@@ -34,7 +34,11 @@ def golden() -> Path:
 @contextmanager
 def _served(repository: Path) -> Iterator[str]:
     with subprocess.Popen(
-        [WORKER_PYTHON, "-c", _SERVE, repository], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=PROJECT
+        [WORKER_PYTHON, "-c", _SERVE, repository],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=PROJECT,
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None

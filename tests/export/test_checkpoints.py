@@ -43,7 +43,9 @@ def test_training_checkpoint(tmp_path: Path) -> None:
     model = tiny_lama()
     state = {f"generator.{name}": value for name, value in tensors_of(model).items()}
     state["discriminator.model.0.weight"] = torch.zeros(3)
-    torch.save({"state_dict": state, "epoch": 3, "callbacks": {_Foreign: [_Foreign()]}}, tmp_path / "best.ckpt")
+    torch.save(
+        {"state_dict": state, "epoch": 3, "callbacks": {_Foreign: [_Foreign()]}}, tmp_path / "best.ckpt"
+    )
     loaded = load_model(tmp_path / "best.ckpt")
     assert isinstance(loaded, Lama)
     assert loaded.size == model.size
@@ -156,7 +158,10 @@ def _short_storage(path: Path) -> None:
         (_short_storage, "shorter than promised"),
         (lambda path: path.write_bytes(pickle.dumps({"a": 1})), "not a torch checkpoint"),
         (lambda path: torch.save({"conv.weight": torch.zeros(3)}, path), "not LaMa's weights"),
-        (lambda path: torch.save({"model.0.weight": torch.zeros(3)}, path), "no tensor named model.1.ffc.convl2l.weight"),
+        (
+            lambda path: torch.save({"model.0.weight": torch.zeros(3)}, path),
+            "no tensor named model.1.ffc.convl2l.weight",
+        ),
         (lambda path: None, "no such file"),
     ],
 )

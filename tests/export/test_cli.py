@@ -23,7 +23,9 @@ def test_build_then_verify(weights: str, tmp_path: Path, capsys: pytest.CaptureF
     assert [line.split()[0] for line in lines] == ["model", "lama_64", "lama_96"] * 2
 
 
-def test_verify_finds_models_of_other_weights(weights: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_verify_finds_models_of_other_weights(
+    weights: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = str(tmp_path / "repository")
     assert main(["build", "--weights", weights, "--tiles", "64", "--out", out]) == 0
     other = save_safetensors(tiny_compact(seed=1), tmp_path / "other.safetensors")
@@ -65,7 +67,9 @@ def test_the_command_line_itself(arguments: list[str], capsys: pytest.CaptureFix
 
 
 def test_without_torch_one_line_says_what_to_install() -> None:
-    code = "import sys; sys.modules['torch'] = None; from export.__main__ import main; sys.exit(main(['build']))"
+    code = (
+        "import sys; sys.modules['torch'] = None; from export.__main__ import main; sys.exit(main(['build']))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == "error: torch is missing: pip install -r export/requirements.txt\n"

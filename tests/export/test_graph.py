@@ -53,13 +53,17 @@ def test_the_contract_is_in_the_file(square: Path) -> None:
     graph = onnx.load(square).graph
     inputs = {value.name: value.type.tensor_type for value in graph.input}
     outputs = {value.name: value.type.tensor_type for value in graph.output}
-    assert {name: [d.dim_value for d in value.shape.dim][1:] for name, value in (inputs | outputs).items()} == {
+    assert {
+        name: [d.dim_value for d in value.shape.dim][1:] for name, value in (inputs | outputs).items()
+    } == {
         "image": [64, 64, 3],
         "mask": [64, 64, 1],
         "inpainted": [64, 64, 3],
     }
     assert all(value.elem_type == onnx.TensorProto.UINT8 for value in (inputs | outputs).values())
-    assert all(value.shape.dim[0].dim_param for value in (inputs | outputs).values()), "the batch must be dynamic"
+    assert all(value.shape.dim[0].dim_param for value in (inputs | outputs).values()), (
+        "the batch must be dynamic"
+    )
     assert not {node.op_type for node in graph.node} & {"DFT", "BatchNormalization", "STFT"}
 
 
@@ -72,12 +76,16 @@ def test_the_file_names_nothing_of_this_machine(square: Path) -> None:
     assert str(Path(__file__).parents[2]).encode() not in square.read_bytes()
 
 
-def test_the_same_weights_give_the_same_bytes(model: Lama | CompactLama, square: Path, tmp_path: Path) -> None:
+def test_the_same_weights_give_the_same_bytes(
+    model: Lama | CompactLama, square: Path, tmp_path: Path
+) -> None:
     export_tile(model, TileSpec(64, 64), tmp_path / "again.onnx")
     assert (tmp_path / "again.onnx").read_bytes() == square.read_bytes()
 
 
-def test_only_255_means_hole_and_values_between_split_in_the_middle(model: Lama | CompactLama, square: Path) -> None:
+def test_only_255_means_hole_and_values_between_split_in_the_middle(
+    model: Lama | CompactLama, square: Path
+) -> None:
     images, _ = _inputs(1, 64, 64)
     masks = np.full((1, 64, 64, 1), 127, np.uint8)
     assert np.array_equal(onnx_engine(square)(images, masks), images)
@@ -96,7 +104,9 @@ def test_half_precision_is_close_and_keeps_the_contract(
     assert row.psnr >= 50
 
 
-def test_half_precision_storage_halves_the_file(model: Lama | CompactLama, square: Path, tmp_path: Path) -> None:
+def test_half_precision_storage_halves_the_file(
+    model: Lama | CompactLama, square: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(square.read_bytes())
     store_half(path)

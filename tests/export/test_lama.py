@@ -61,7 +61,9 @@ def test_folding_changes_nothing(make: type) -> None:
     image, mask = torch.rand(2, 3, 32, 48), (torch.rand(2, 1, 32, 48) > 0.7).float()
     with torch.no_grad():
         assert (folded(model)(image, mask) - model(image, mask)).abs().max() <= 1e-5
-    assert any(isinstance(module, torch.nn.BatchNorm2d) for module in model.modules()), "the original was folded too"
+    assert any(isinstance(module, torch.nn.BatchNorm2d) for module in model.modules()), (
+        "the original was folded too"
+    )
 
 
 @settings(max_examples=25, deadline=None)

@@ -106,14 +106,28 @@ def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
     ("target", "expected"),
     [
         ("cpu", ['backend: "python"', "KIND_CPU", "intra_op_threads"]),
-        ("onnxruntime", ['backend: "onnxruntime"', "KIND_GPU", 'name: "tensorrt"', "image:16x256x256x3,mask:16x256x256x1"]),
+        (
+            "onnxruntime",
+            [
+                'backend: "onnxruntime"',
+                "KIND_GPU",
+                'name: "tensorrt"',
+                "image:16x256x256x3,mask:16x256x256x1",
+            ],
+        ),
         ("tensorrt", ['platform: "tensorrt_plan"', "KIND_GPU"]),
     ],
 )
 def test_configs(target: str, expected: list[str], tmp_path: Path) -> None:
     write_config(tmp_path, 256, target, "fp16")  # type: ignore[arg-type]
     config = (tmp_path / "lama_256" / "config.pbtxt").read_text()
-    common = ['name: "lama_256"', "dims: [256, 256, 3]", "dynamic_batching {", "max_queue_delay_microseconds", "model_warmup"]
+    common = [
+        'name: "lama_256"',
+        "dims: [256, 256, 3]",
+        "dynamic_batching {",
+        "max_queue_delay_microseconds",
+        "model_warmup",
+    ]
     for text in common + expected:
         assert text in config
     for braces in ("{}", "[]"):
@@ -127,7 +141,12 @@ def test_the_plan_script_is_complete(tmp_path: Path) -> None:
     script = tmp_path / "build_plans.sh"
     assert script.stat().st_mode & stat.S_IXUSR
     text = script.read_text()
-    for part in ("--onnx=lama_512/model.onnx", "--timingCacheFile=", "lama_256/1/model.plan", "image:8x512x512x3"):
+    for part in (
+        "--onnx=lama_512/model.onnx",
+        "--timingCacheFile=",
+        "lama_256/1/model.plan",
+        "image:8x512x512x3",
+    ):
         assert part in text
 
 

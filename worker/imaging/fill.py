@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.imaging import ground
+from worker.imaging import grain, ground
 from worker.imaging.ground import Floats, Surface
 from worker.job import Box, Image, Mask
 
@@ -53,40 +53,58 @@ class FillOptions:
     most_structure: float = 0.35
     #: Structure of a smaller deviation than this many levels is not seen.
     visible_structure: float = 1.2
-    #: Ground whose deviation is below this many levels gets no grain: rounding alone is 0.29.
-    least_grain: float = 0.5
 
 
-def fill_ground(
-    rgb: Image, box: Box, mask: Mask, taken: Mask, text_height: float, options: FillOptions
-) -> Image | None:
+@dataclass(frozen=True, slots=True, eq=False)
+class Site:
+    """Ink to be replaced and the ground around it, cut out of the page; all arrays share rows and columns."""
+
+    box: Box
+    #: (H, W, 3)
+    pixels: Image
+    mask: Mask
+    #: What is no text to be erased, (H, W).
+    free: NDArray[np.bool_]
+    text_height: float
+
+    @classmethod
+    def cut(cls, rgb: Image, box: Box, mask: Mask, taken: Mask, text_height: float) -> Site:
+        """A site from the page; `taken` is all ink to be erased in the box, this mask included."""
+        return cls(box, rgb[box.slices], mask, taken == 0, text_height)
+
+    def ring(self, px: int) -> NDArray[np.bool_]:
+        """Ground within so many px of the mask."""
+        return _grown(self.mask, px) & self.free
+
+
+def fill_ground(site: Site, options: FillOptions) -> Image | None:
     """The ground under a mask, or None where it is no smooth surface.
 
     Args:
-        rgb: The page.
-        box: Where mask and taken lie; it must leave room around the mask for the ring.
-        mask: Pixels to be filled.
-        taken: Pixels that are no ground: all text to be erased, this mask included.
-        text_height: In px.
+        site: The ink; its box must leave room for the ring.
         options: Limits.
 
     Returns:
-        (box.height, box.width, 3), meaningful under the mask only.
+        (H, W, 3) of the site, meaningful under the mask only.
     """
-    pixels = rgb[box.slices]
-    free = taken == 0
-    wide = _grown(mask, max(options.least_ring, round(options.ring * text_height))) & free
-    near = _grown(mask, max(options.least_near, round(options.near * text_height))) & free
-    rim = _grown(mask, options.least_near) & free
-    if _roughness(pixels, rim) > options.most_noise:
+    wide = site.ring(max(options.least_ring, round(options.ring * site.text_height)))
+    near = site.ring(max(options.least_near, round(options.near * site.text_height)))
+    rim = site.ring(options.least_near)
+    if _roughness(site.pixels, rim) > options.most_noise:
         return None
     for ring, judged in ((wide, near), (near, near), (rim, rim)):
-        surface = _fit_ring(pixels, mask, ring, judged, free, text_height, options)
-        if surface is not None:
-            plain = surface.over(box.width, box.height)
-            seed = (box.left, box.top, box.width, box.height)
-            grain = _grain(pixels, ring, plain, options, seed)
-            return np.clip(np.rint(plain if grain is None else plain + grain), 0, 255).astype(np.uint8)
+        surface = _fit_ring(site, ring, judged, options)
+        if surface is None:
+            continue
+        plain = surface.over(site.box.width, site.box.height)
+        residual = site.pixels - plain
+        if is_crossed(site, residual, surface.sigma, options):
+            return None
+        if _has_structure(residual.mean(axis=2), ring, surface.sigma, options):
+            continue
+        random = np.random.default_rng((site.box.left, site.box.top, site.box.width, site.box.height))
+        texture = grain.grow(residual, ring, site.mask, random)
+        return np.asarray(np.clip(np.rint(plain + texture), 0, 255), np.uint8)
     return None
 
 
@@ -100,32 +118,21 @@ def _roughness(pixels: Image, ring: NDArray[np.bool_]) -> float:
 
 
 def _fit_ring(
-    pixels: Image,
-    mask: Mask,
-    ring: NDArray[np.bool_],
-    near: NDArray[np.bool_],
-    free: NDArray[np.bool_],
-    text_height: float,
-    options: FillOptions,
+    site: Site, ring: NDArray[np.bool_], judged: NDArray[np.bool_], options: FillOptions
 ) -> Surface | None:
-    """The lowest surface on which the ground next to the ink lies."""
+    """The lowest surface on which the judged part of the ring lies."""
     rows, columns = np.nonzero(ring)
     if len(rows) < 60:
         return None
     thin = ground.thinned(len(rows), _MOST_JUDGED)
     rows, columns = rows[thin], columns[thin]
-    colours = pixels[rows, columns].astype(np.float32)
+    colours = site.pixels[rows, columns].astype(np.float32)
     few = ground.thinned(len(rows))
-    cells = _Cells.under(mask, max(8.0, options.cell * text_height), rows, columns, near[rows, columns])
+    side = max(8.0, options.cell * site.text_height)
+    cells = _Cells.under(site.mask, side, rows, columns, judged[rows, columns])
     for surface in _candidates(columns[few], rows[few], colours[few], options):
         residuals = surface.residuals(columns[cells.near], rows[cells.near], colours[cells.near])
-        if not _holds(surface, residuals, cells, options):
-            continue
-        plain = surface.over(*mask.shape[::-1])
-        residual = np.moveaxis(pixels - plain, 2, 0)
-        if _is_crossed(residual, mask, free, surface.sigma, text_height, options):
-            return None
-        if not _has_structure(residual.mean(axis=0), ring, surface.sigma, options):
+        if _holds(surface, residuals, cells, options):
             return surface
     return None
 
@@ -203,27 +210,27 @@ def _holds(surface: Surface, residuals: Floats, cells: _Cells, options: FillOpti
     return not bool((cells.judged & (points >= 12) & (too_biased | too_mixed)).any())
 
 
-def _is_crossed(
-    residual: Floats,
-    mask: Mask,
-    free: NDArray[np.bool_],
-    noise: float,
-    text_height: float,
-    options: FillOptions,
-) -> bool:
-    """Whether a line or an edge runs into the ink from outside: a fill would interrupt it."""
-    beyond = max(options.least_crossing, round(options.near * text_height))
+def is_crossed(site: Site, residual: Floats, noise: float, options: FillOptions) -> bool:
+    """Whether a line or an edge runs into the ink from outside: a fill would interrupt it.
+
+    Args:
+        site: The ink and its surroundings.
+        residual: How far each pixel departs from what the fill assumes there, (H, W, 3).
+        noise: The departures' usual deviation, in levels.
+        options: Limits.
+    """
+    beyond = max(options.least_crossing, round(options.near * site.text_height))
     limit = max(options.outlier_sigmas * noise, options.crossing_levels)
-    zone = _grown(mask, beyond + 2) & free
-    departing = ((ground.largest(residual) > limit) & zone).astype(np.uint8)
+    departure = ground.largest(np.moveaxis(residual, 2, 0))
+    departing = ((departure > limit) & site.ring(beyond + 2)).astype(np.uint8)
     count, labels = cv2.connectedComponents(departing, connectivity=8)
-    contact = np.bincount(labels[_grown(mask, 1)], minlength=count)[1:]
-    leaves = np.bincount(labels[~_grown(mask, beyond)], minlength=count)[1:] > 0
+    contact = np.bincount(labels[_grown(site.mask, 1)], minlength=count)[1:]
+    leaves = np.bincount(labels[~_grown(site.mask, beyond)], minlength=count)[1:] > 0
     # a line goes in and comes out again, an edge lies along the ink; a neighbour only touches it
     contact = contact[leaves]
     if np.count_nonzero(contact) >= 2:
         return True
-    return bool((contact > options.longest_contact * text_height).any())
+    return bool((contact > options.longest_contact * site.text_height).any())
 
 
 def _has_structure(residual: Floats, ring: NDArray[np.bool_], noise: float, options: FillOptions) -> bool:
@@ -238,43 +245,3 @@ def _has_structure(residual: Floats, ring: NDArray[np.bool_], noise: float, opti
         return False
     spread = float(residual[valid > 0].std())
     return float(mean[whole].std()) > max(options.most_structure * spread, options.visible_structure)
-
-
-def _grain(
-    pixels: Image, ring: NDArray[np.bool_], plain: Floats, options: FillOptions, seed: tuple[int, ...]
-) -> Floats | None:
-    """Noise like the ring's: its covariance between channels and its softness; None on clean ground."""
-    residual = pixels - plain
-    distance = ground.largest(np.moveaxis(residual, 2, 0))
-    limit = 4 * ground.MAD_TO_SIGMA * max(float(np.median(distance[ring])), 0.3)
-    valid = ring & (distance < limit)
-    samples = residual[valid]
-    if len(samples) < 60:
-        return None
-    covariance = np.cov(samples.T) - np.eye(3) / 12  # rounding to whole levels adds the twelfth again
-    if float(np.sqrt(max(covariance.diagonal().max(), 0))) < options.least_grain:
-        return None
-    values, vectors = np.linalg.eigh(covariance)
-    mixing = vectors * np.sqrt(np.clip(values, 0, None))
-    noise = np.random.default_rng(seed).standard_normal(residual.shape, np.float32)
-    softness = [_softness(residual.mean(axis=2), valid, axis) for axis in (1, 0)]
-    if max(softness) > 0.2:
-        sigma_x, sigma_y = (max(value, 0.05) for value in softness)
-        noise = cv2.GaussianBlur(noise, (0, 0), sigma_x, sigmaY=sigma_y).astype(np.float32)
-        noise /= max(float(noise.std()), 1e-6)
-    grain: Floats = (noise @ mixing.T).astype(np.float32)
-    return grain
-
-
-def _softness(residual: Floats, valid: NDArray[np.bool_], axis: int) -> float:
-    """Sigma in px of the blur that gives white noise the correlation of neighbours seen along an axis.
-
-    White noise under a Gaussian blur of sigma s has the correlation exp(-1 / (4 s²)) at a distance of one px.
-    """
-    first = (slice(None), slice(None, -1)) if axis == 1 else (slice(None, -1), slice(None))
-    second = (slice(None), slice(1, None)) if axis == 1 else (slice(1, None), slice(None))
-    both = valid[first] & valid[second]
-    one, two = residual[first][both], residual[second][both]
-    power = float((one**2).mean() + (two**2).mean()) / 2 if one.size else 0.0
-    correlation = float((one * two).mean()) / power if power > 0 else 0.0
-    return float(np.sqrt(-1 / (4 * np.log(min(correlation, 0.9))))) if correlation > 0.05 else 0.0

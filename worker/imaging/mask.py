@@ -73,12 +73,11 @@ def find_region(
     box = bounding_box(np.concatenate([line.polygon for line in block.lines]), width, height, reach)
     mask = np.zeros((box.height, box.width), np.uint8)
     strokes = np.zeros_like(mask)
-    others = tuple(line for line in others if _reaches(line.polygon, box))
+    near = _reaching([line.polygon for line in others], box)
     own = [line.polygon for line in block.lines]
     for line in block.lines:
         crop = bounding_box(line.polygon, width, height, reach)
-        rest = [other.polygon for other in others if _reaches(other.polygon, crop)]
-        scene = _Scene.around(rgb, line.polygon, own, rest, crop, block.text_height)
+        scene = _Scene.around(rgb, line.polygon, own, _reaching(near, crop), crop, block.text_height)
         line_mask, line_strokes = _line_ink(scene, options)
         rows, columns = _within(crop, box)
         mask[rows, columns] |= line_mask
@@ -303,10 +302,14 @@ def _foreign(quad: Polygon, others: list[Polygon], crop: Box) -> Mask:
     return foreign
 
 
-def _reaches(quad: Polygon, box: Box) -> bool:
-    left, top = quad.min(axis=0)
-    right, bottom = quad.max(axis=0)
-    return bool(left < box.right and right > box.left and top < box.bottom and bottom > box.top)
+def _reaching(polygons: list[Polygon], box: Box) -> list[Polygon]:
+    """Those polygons whose bounding boxes meet a box."""
+    if not polygons:
+        return []
+    corners = np.array(polygons)
+    low, high = corners.min(axis=1), corners.max(axis=1)
+    hits = (low < (box.right, box.bottom)).all(axis=1) & (high > (box.left, box.top)).all(axis=1)
+    return [polygons[index] for index in np.flatnonzero(hits)]
 
 
 def _within(inner: Box, outer: Box) -> tuple[slice, slice]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging.composite import blend, feathered
-from worker.imaging.fill import fill_ground
+from worker.imaging.fill import Site, fill_ground
 from worker.imaging.plan import Hole, PlanOptions, Route, Window, plan_windows
 from worker.imaging.quads import line_labels
 from worker.job import Box, Image, Mask, Patch, Region, TextBlock
@@ -68,11 +68,12 @@ def prepare(
         raise ValueError("each block needs its own region, in the same order")
     if not tile_sizes:
         raise ValueError("no tile size is served")
+    ink = _AllInk.of(regions)
     fills: list[Patch] = []
     holes: list[Hole] = []
     routes: dict[int, tuple[Route, ...]] = {}
     for block, region in zip(blocks, regions, strict=True):
-        patches, rest = _fill_block(rgb, block, region, regions, options)
+        patches, rest = _fill_block(rgb, block, region, ink, options)
         fills += patches
         holes += rest
         network = {hole.line for hole in rest}
@@ -91,21 +92,43 @@ def prepare(
     return Prepared(tuple(fills), tiles, routes)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _AllInk:
+    """Everything on the page that is to be erased."""
+
+    regions: Sequence[Region]
+    #: (N, 4): left, top, right, bottom
+    boxes: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, regions: Sequence[Region]) -> _AllInk:
+        boxes = [(r.box.left, r.box.top, r.box.right, r.box.bottom) for r in regions]
+        return cls(regions, np.array(boxes, np.intp).reshape(-1, 4))
+
+    def over(self, box: Box) -> Mask:
+        """The ink inside a box."""
+        mask = np.zeros((box.height, box.width), np.uint8)
+        left, top, right, bottom = self.boxes.T
+        near = (left < box.right) & (right > box.left) & (top < box.bottom) & (bottom > box.top)
+        for index in np.flatnonzero(near).tolist():
+            _paste(mask, self.regions[index].mask, self.regions[index].box, box)
+        return mask
+
+
 def _fill_block(
-    rgb: Image, block: TextBlock, region: Region, regions: Sequence[Region], options: PlanOptions
+    rgb: Image, block: TextBlock, region: Region, ink: _AllInk, options: PlanOptions
 ) -> tuple[list[Patch], list[Hole]]:
     """Fills a block as a whole where one surface holds under all of it, else line by line."""
     if not region.mask.any():
         return [], []
     # where two erased lines touch, nothing fades: the edge of their union is what is feathered
     rim = _padded(region.box, options.feather + 1, rgb)
-    alpha = _moved(feathered(_taken(rim, regions), options.feather), rim, region.box)
+    alpha = _moved(feathered(ink.over(rim), options.feather), rim, region.box)
     alpha[region.mask == 0] = 0
     ring = max(options.fill.least_ring, round(options.fill.ring * block.text_height))
     box = _padded(region.box, ring, rgb)
-    taken = _taken(box, regions)
     mask = _moved(region.mask, region.box, box)
-    ground = fill_ground(rgb, box, mask, taken, block.text_height, options.fill)
+    ground = fill_ground(Site.cut(rgb, box, mask, ink.over(box), block.text_height), options.fill)
     if ground is not None:
         return [_cropped_patch(block.id, ground, box, mask)], []
     labels = line_labels([line.polygon for line in block.lines], region.box)
@@ -127,7 +150,7 @@ def _fill_block(
         if len(block.lines) > 1:
             wide = _padded(placed, ring, rgb)
             inked = _moved(own_mask, placed, wide)
-            ground = fill_ground(rgb, wide, inked, _taken(wide, regions), block.text_height, options.fill)
+            ground = fill_ground(Site.cut(rgb, wide, inked, ink.over(wide), block.text_height), options.fill)
         if ground is not None:
             patches.append(_cropped_patch(block.id, ground, wide, inked))
         else:
@@ -171,14 +194,6 @@ def _padded(box: Box, margin: int, rgb: Image) -> Box:
         min(box.right + margin, width),
         min(box.bottom + margin, height),
     )
-
-
-def _taken(box: Box, regions: Sequence[Region]) -> Mask:
-    """Everything that is to be erased inside a box."""
-    taken = np.zeros((box.height, box.width), np.uint8)
-    for region in regions:
-        _paste(taken, region.mask, region.box, box)
-    return taken
 
 
 def _paste(target: Mask, mask: Mask, source: Box, box: Box) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.job import Mask
-from worker.rendering.colour import RGB, Pixels, as_rgb, coverage_of, dominant, largest, length
+from worker.rendering.colour import RGB, Pixels, as_rgb, coverage_of, dominant, dot, length
 
 #: How far (RGB, Euclidean) a pixel lies off the line from ground to fill to be ink of another colour; JPEG's
 #: chroma subsampling moves edges by up to 40.
@@ -17,11 +18,11 @@ _OFF_AXIS = 48.0
 #: Share of the strokes' surroundings an outline covers; a shadow covers one side only.
 _OUTLINE_COVERS = 0.6
 #: Widest outline and farthest shadow, in em.
-_REACH = 0.3
-#: Least departure from the ground (levels) of a shadow's darkest pixels.
-_SHADOW_DEPTH = 24.0
-#: ... and as a share of the strokes' own: less is what anti-aliasing and JPEG leave beside them.
-_SHADOW_SHARE = 0.3
+_REACH, _SHADOW_REACH = 0.3, 0.15
+#: Mean darkening (levels) under the best offset, and how many times that on the opposite side.
+_LEAST_DARKENING, _ONE_SIDED = 9.0, 1.7
+#: Darkening per stroke pixel below which no shadow is looked for; opacity below which it is not seen.
+_LEAST_SHADE, _LEAST_OPACITY = 5.0, 0.12
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,43 +77,62 @@ def find_outline(
 def find_shadow(
     page: Pixels, ground: Pixels, mask: Mask, strokes: Mask, outline: Outline | None, size: float
 ) -> Shadow | None:
-    """The shadow of the strokes, if it is plain to see: ink beside them that repeats their shape."""
-    reach = max(2, round(_REACH * size))
-    clear = int(2 + (outline.width if outline else 0))
+    """The shadow of the strokes, if it is plain to see: ground beside them darkened in their shape.
+
+    A shadow lies to one side, which tells it from anti-aliasing and from what a plate gets wrong.
+    """
+    reach = max(2, round(_SHADOW_REACH * size))
+    clear = 1 + math.ceil(outline.width if outline else 0)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * clear + 1, 2 * clear + 1))
     body = np.asarray(cv2.dilate(strokes, disc), np.uint8)
-    departure = largest(page - ground)
-    rest = np.where((body == 0) & (mask > 0), departure, 0).astype(np.float32)
-    contrast = float(np.median(departure[strokes > 0]))
-    shaded = rest > max(_SHADOW_DEPTH, _SHADOW_SHARE * contrast)
-    if np.count_nonzero(shaded) < 0.25 * np.count_nonzero(strokes):
+    visible = (body == 0) & (mask > 0)
+    darkening = np.where(visible, np.maximum(dot(ground - page, np.full_like(page, 1 / 3)), 0), np.float32(0))
+    if float(darkening.sum()) < _LEAST_SHADE * np.count_nonzero(strokes):
         return None
-    dx, dy = _offset(rest, strokes, body, reach)
+    solid = body if outline else strokes
+    dx, dy = _offset(darkening, solid, body, reach)
     if abs(dx) + abs(dy) < 2:
         return None
-    colour = dominant(page[shaded])
-    deepest = float(np.percentile(rest[shaded], 90))
-    against = np.abs(np.array(colour, np.float32) - np.median(ground.reshape(-1, 3)[::7], axis=0)).max()
-    blur = 0.0 if deepest > 0.85 * float(against) and _is_crisp(rest, deepest) else max(1.0, 0.04 * size)
-    return Shadow(as_rgb(np.array(colour)), float(dx), float(dy), blur, 1.0)
+    shifted = cv2.warpAffine(solid, np.array([[1.0, 0, dx], [0, 1.0, dy]]), solid.shape[::-1])
+    best: tuple[float, Shadow] | None = None
+    for blur in (0.0, 0.03 * size, 0.07 * size, 0.12 * size):
+        shape = shifted.astype(np.float32) / 255
+        shape = cv2.GaussianBlur(shape, (0, 0), blur) if blur else shape
+        error, shadow = _fitted(page, ground, np.asarray(shape, np.float32), visible, (dx, dy), blur)
+        if best is None or error < best[0]:
+            best = error, shadow
+    return best[1] if best is not None and best[1].opacity >= _LEAST_OPACITY else None
 
 
-def _offset(rest: NDArray[np.float32], strokes: Mask, body: Mask, reach: int) -> tuple[int, int]:
-    """The shift of the strokes that explains most of the rest for its visible area; (0, 0) if none does."""
-    shape = (strokes > 0).astype(np.float32)
+def _fitted(
+    page: Pixels,
+    ground: Pixels,
+    shape: Pixels,
+    visible: NDArray[np.bool_],
+    offset: tuple[int, int],
+    blur: float,
+) -> tuple[float, Shadow]:
+    """Colour and opacity that explain the darkening best (least squares), and what they leave unexplained."""
+    cover = shape[visible][:, None]
+    change = (page - ground)[visible]
+    full = (cover * change).sum(axis=0) / max(float((cover * cover).sum()), 1.0)
+    error = float(((change - cover * full) ** 2).sum())
+    beneath = np.median(ground[visible], axis=0)
+    opacity = float(np.clip((-full / np.maximum(beneath, 1.0)).max(), 0.02, 1.0))
+    colour = as_rgb(beneath + full / opacity)
+    return error, Shadow(colour, float(offset[0]), float(offset[1]), blur, opacity)
+
+
+def _offset(darkening: Pixels, solid: Mask, body: Mask, reach: int) -> tuple[int, int]:
+    """The shift of the strokes under which the visible ground is darkest; (0, 0) where no side stands out."""
+    shape = (solid > 0).astype(np.float32)
     free = (body == 0).astype(np.float32)
-    padded_rest = cv2.copyMakeBorder(rest, reach, reach, reach, reach, cv2.BORDER_CONSTANT)
-    padded_free = cv2.copyMakeBorder(free, reach, reach, reach, reach, cv2.BORDER_CONSTANT)
-    hit = cv2.matchTemplate(padded_rest, shape, cv2.TM_CCORR)
-    seen = cv2.matchTemplate(padded_free, shape, cv2.TM_CCORR)
+    border = (reach, reach, reach, reach, cv2.BORDER_CONSTANT)
+    hit = cv2.matchTemplate(cv2.copyMakeBorder(darkening, *border), shape, cv2.TM_CCORR)
+    seen = cv2.matchTemplate(cv2.copyMakeBorder(free, *border), shape, cv2.TM_CCORR)
     score = hit / np.maximum(seen, 0.1 * float(shape.sum()))
     row, column = np.unravel_index(int(score.argmax()), score.shape)
-    if float(score.max()) < 1.6 * float(np.median(score)) or float(score.max()) < _SHADOW_DEPTH:
+    opposite = float(score[score.shape[0] - 1 - row, score.shape[1] - 1 - column])
+    if float(score[row, column]) < max(_LEAST_DARKENING, _ONE_SIDED * opposite):
         return 0, 0
     return int(column) - reach, int(row) - reach
-
-
-def _is_crisp(rest: NDArray[np.float32], deepest: float) -> bool:
-    """Whether a shadow's pixels are mostly at full depth: a soft one spends most of its area on the way."""
-    shaded = rest > 0.2 * deepest
-    return bool(np.count_nonzero(rest > 0.7 * deepest) > 0.6 * np.count_nonzero(shaded))

@@ -11,10 +11,15 @@ from numpy.typing import NDArray
 from worker.job import Image
 from worker.rendering.frame import Frame, Rect
 
-#: Levels by which free ground may differ from the ground under the text: JPEG noise, faint shading.
-_LEAST_TOLERANCE = 10.0
+#: Levels by which free ground may differ from the ground under the text beyond what that itself varies.
+_TOLERANCE = 10.0
+#: Ground that is calm (no edge stronger than under the text, or than this many levels from px to px) may
+#: drift this far: shading, blurred backgrounds, gradients.
+_CALM_EDGE, _CALM_DRIFT = 9.0, 56.0
+#: Textured ground proves itself by its own variety, but no more than this.
+_MOST_VARIETY = 80.0
 #: Distance kept from whatever ends the free ground, and sideways from other text, in em.
-_CLEARANCE, _CLEARANCE_TEXT = 0.35, 0.8
+_CLEARANCE, _CLEARANCE_TEXT = 0.45, 0.8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,26 +34,38 @@ class Neighbourhood:
     obstacles: tuple[Rect, ...]
     #: Font size in px.
     size: float
+    #: Px that growth leaves free at the page's left and right, as its text does.
+    margin: float = 0.0
 
     def grown(self, left: float, top: float, right: float, bottom: float) -> Rect:
         """The home rectangle grown sideways, then up and down, by at most so many px a side."""
-        wide = self._grow_sideways(self.home, left, right)
-        return self._grow_vertically(wide, top, bottom) if top > 0 or bottom > 0 else wide
+        rect = self._grow_sideways(self.home, left, right) if left > 0 or right > 0 else self.home
+        return self._grow_vertically(rect, top, bottom) if top > 0 or bottom > 0 else rect
+
+    def gaps(self, limit: float) -> tuple[float, float]:
+        """Free px to the left and right of the home on the plate alone, each up to `limit`."""
+        home = self.home
+        reach = Rect(home.left - limit, home.top, home.right + limit, home.bottom)
+        free, covered = self._free(reach, sideways=True)
+        first, last = _reach(free, home.left - covered.left, home.right - covered.left)
+        return home.left - covered.left - first, covered.left + last - home.right
 
     def _grow_sideways(self, rect: Rect, left: float, right: float) -> Rect:
-        if left <= 0 and right <= 0:
-            return rect
         gap = _CLEARANCE * self.size
-        apart = (_CLEARANCE_TEXT - _CLEARANCE) * self.size
         low, high = rect.left - left - gap, rect.right + right + gap
+        apart = (_CLEARANCE_TEXT - _CLEARANCE) * self.size
         for other in self.obstacles:
             if other.top < rect.bottom and other.bottom > rect.top:
                 if other.centre[0] > rect.centre[0]:
                     high = min(high, max(other.left - apart, rect.right))
                 else:
                     low = max(low, min(other.right + apart, rect.left))
-        pixels, covered = self.frame.cut(self.plate, Rect(low, rect.top, high, rect.bottom))
-        free = self._free_columns(pixels, covered.left, rect.left, rect.right)
+        if self.frame.angle == 0:
+            low = max(low, self.margin - gap)
+            high = min(high, self.plate.shape[1] - self.margin + gap)
+        free, covered = self._free(
+            Rect(min(low, rect.left), rect.top, max(high, rect.right), rect.bottom), sideways=True
+        )
         first, last = _reach(free, rect.left - covered.left, rect.right - covered.left)
         low, high = covered.left + first + gap, covered.left + last - gap
         return Rect(
@@ -67,9 +84,9 @@ class Neighbourhood:
                     high = min(high, max(other.top, rect.bottom))
                 else:
                     low = max(low, min(other.bottom, rect.top))
-        pixels, covered = self.frame.cut(self.plate, Rect(rect.left, low, rect.right, high))
-        turned = np.swapaxes(pixels, 0, 1)
-        free = self._free_columns(turned, covered.top, rect.top, rect.bottom)
+        free, covered = self._free(
+            Rect(rect.left, min(low, rect.top), rect.right, max(high, rect.bottom)), sideways=False
+        )
         first, last = _reach(free, rect.top - covered.top, rect.bottom - covered.top)
         low, high = covered.top + first + gap, covered.top + last - gap
         return Rect(
@@ -79,18 +96,65 @@ class Neighbourhood:
             max(rect.bottom, min(high, rect.bottom + bottom)),
         )
 
-    def _free_columns(self, pixels: Image, start: float, low: float, high: float) -> NDArray[np.bool_]:
-        """Which columns look, row by row, like the ground between `low` and `high`, and lie on the page."""
-        first, last = max(round(low - start), 0), min(max(round(high - start), 1), pixels.shape[1])
-        if pixels.size == 0 or first >= last:
-            return np.zeros(pixels.shape[1], bool)
-        smooth = cv2.blur(np.ascontiguousarray(pixels), (3, 3)).astype(np.int16)
-        own = smooth[:, first:last]
-        reference = np.median(own, axis=1, keepdims=True)
-        spread = np.median(np.abs(own - reference))
-        tolerance = max(_LEAST_TOLERANCE, 4 * 1.4826 * float(spread))
-        free: NDArray[np.bool_] = (np.abs(smooth - reference) <= tolerance).all(axis=(0, 2))
-        return free
+    def _free(self, reach: Rect, sideways: bool) -> tuple[NDArray[np.bool_], Rect]:
+        """Which columns (rows, where not sideways) of a rectangle look like the ground under the text.
+
+        Each row is compared with itself: what it shows inside the home is what it may show beside it.
+        """
+        pixels, covered = self.frame.cut(self.plate, reach)
+        if pixels.size == 0:
+            return np.zeros(0, bool), covered
+        if sideways:
+            low, high = self.home.left - covered.left, self.home.right - covered.left
+        else:
+            pixels = np.swapaxes(pixels, 0, 1)
+            low, high = self.home.top - covered.top, self.home.bottom - covered.top
+        count = pixels.shape[1]
+        first = min(max(round(low), 0), count - 1)
+        last = min(max(round(high), first + 1), count)
+        smooth = np.asarray(cv2.blur(np.ascontiguousarray(pixels), (3, 3)), np.uint8)
+        free = _alike(smooth, first, last)
+        on_page = self._on_page(covered, count, sideways)
+        return free & on_page, covered
+
+    def _on_page(self, covered: Rect, count: int, sideways: bool) -> NDArray[np.bool_]:
+        """Which columns (or rows) lie wholly on the page; only a tilted rectangle can leave it."""
+        if self.frame.angle == 0:
+            return np.ones(count, bool)
+        along = np.arange(count) + 0.5
+        inside = np.ones(count, bool)
+        ends = (covered.top, covered.bottom) if sideways else (covered.left, covered.right)
+        for end in ends:
+            across = np.full(count, end)
+            points = [covered.left + along, across] if sideways else [across, covered.top + along]
+            x, y = self.frame.to_page(np.stack(points, axis=1)).T
+            inside &= (x >= 0) & (y >= 0) & (x <= self.plate.shape[1]) & (y <= self.plate.shape[0])
+        return inside
+
+
+def _alike(smooth: Image, first: int, last: int) -> NDArray[np.bool_]:
+    """Which columns look, row by row, like columns `first` to `last`, or run on from them without an edge."""
+    own = smooth[:, first:last]
+    reference = np.median(own[:, :: max(1, (last - first) // 64)], axis=1, keepdims=True).astype(np.uint8)
+    distance = cv2.absdiff(smooth, np.broadcast_to(reference, smooth.shape).copy()).max(axis=2)
+    tolerance = min(float(np.percentile(distance[:, first:last], 99)) + _TOLERANCE, _MOST_VARIETY)
+    same = distance.max(axis=0) <= tolerance
+    if same.all():
+        return same
+    step = cv2.absdiff(smooth[:, 1:], smooth[:, :-1]).max(axis=2)
+    edge = max(_CALM_EDGE, 1.2 * float(np.percentile(step[:, first : max(last - 1, first + 1)], 99)))
+    calm = np.ones_like(same)
+    calm[1:] &= step.max(axis=0) <= edge
+    calm[:-1] &= step.max(axis=0) <= edge
+    if len(smooth) > 1:
+        calm &= cv2.absdiff(smooth[1:], smooth[:-1]).max(axis=(0, 2)) <= max(edge, _rise(own))
+    drifting: NDArray[np.bool_] = distance.max(axis=0) <= _CALM_DRIFT
+    return np.logical_or(same, calm & drifting)
+
+
+def _rise(own: Image) -> float:
+    """The strongest step from row to row under the text."""
+    return 1.2 * float(np.percentile(cv2.absdiff(own[1:], own[:-1]), 99))
 
 
 def _reach(free: NDArray[np.bool_], low: float, high: float) -> tuple[float, float]:

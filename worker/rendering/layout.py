@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from worker.rendering.align import Alignment
 from worker.rendering.fonts import FontSet, Shaped
@@ -78,6 +78,13 @@ class Candidate:
     alignment: Alignment
     around: Neighbourhood
 
+    @property
+    def source_lines(self) -> int:
+        """How many horizontal lines the source takes; as many as fit, where it stands vertically."""
+        if self.ink.vertical:
+            return max(1, int(self.ink.rect.height / (_PITCH * self.ink.size)))
+        return len(self.ink.lines)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
@@ -96,6 +103,8 @@ class Fit:
 #: What flaws cost, in shares of the source's size: an extra line (single-line source, paragraph), growth
 #: downward, a weak break, a cut word.
 _EXTRA_LINE_OF_ONE, _EXTRA_LINE, _GROWTH_DOWN = 0.22, 0.05, 0.03
+#: Em beyond which a line is never widened.
+_WIDEST = 40.0
 #: A setting with this score need not be bettered.
 _GOOD = 0.985
 _FLAW = {Strength.FREE: 0.0, Strength.WEAK: 0.04, Strength.LAST_RESORT: 0.3}
@@ -132,21 +141,30 @@ def _rooms(candidate: Candidate, size: float, paragraph: Paragraph) -> Iterator[
     """The rectangles a block may use and what each costs: its own, then grown sideways, down, and both."""
     home = candidate.around.home
     yield home, 0.0
-    extra = max(0.0, paragraph.narrowest(1) * size * 1.02 - home.width)
-    if not math.isfinite(extra):
-        extra = max(0.0, 12 * size - home.width)
+    widest = paragraph.narrowest(1) if math.isfinite(paragraph.narrowest(1)) else _WIDEST
+    extra = max(0.0, min(widest, _WIDEST) * size * 1.02 - home.width)
     left = {Alignment.LEFT: 0.0, Alignment.CENTRE: extra / 2, Alignment.RIGHT: extra}[candidate.alignment]
-    wide = candidate.around.grown(left, 0, extra - left, 0)
-    if candidate.alignment is Alignment.CENTRE:
-        wide = _evened(wide, candidate.ink.rect.centre[0], home)
+    wide = _widened(candidate, candidate.around, left, extra - left)
     if wide.width > home.width:
         yield wide, 0.005
+    if candidate.alignment is Alignment.CENTRE and home.height > 2 * _PITCH * size:
+        # A balloon is widest in its middle.
+        for share in (0.75, 0.5):
+            middle = home.grown(0, -(1 - share) / 2 * home.height)
+            yield _widened(candidate, replace(candidate.around, home=middle), left, extra - left), 0.005
     down = 2 * _PITCH * size
     up = down if _is_anchored_in_the_middle(candidate) else 0.0
     yield candidate.around.grown(0, up, 0, down), _GROWTH_DOWN
     if wide.width > home.width:
         both = candidate.around.grown(home.left - wide.left, up, wide.right - home.right, down)
         yield both, _GROWTH_DOWN + 0.005
+
+
+def _widened(candidate: Candidate, around: Neighbourhood, left: float, right: float) -> Rect:
+    wide = around.grown(left, 0, right, 0)
+    if candidate.alignment is Alignment.CENTRE:
+        return _evened(wide, candidate.ink.rect.centre[0], around.home)
+    return wide
 
 
 def _evened(wide: Rect, centre: float, home: Rect) -> Rect:
@@ -156,12 +174,12 @@ def _evened(wide: Rect, centre: float, home: Rect) -> Rect:
 
 
 def _is_anchored_in_the_middle(candidate: Candidate) -> bool:
-    return len(candidate.ink.lines) == 1 or candidate.alignment is Alignment.CENTRE
+    return candidate.source_lines == 1 or candidate.alignment is Alignment.CENTRE
 
 
 def _source_pitch(ink: Ink) -> float:
     baselines = [line.baseline for line in ink.lines]
-    if len(baselines) < 2:
+    if len(baselines) < 2 or ink.vertical:
         return _PITCH
     steps = sorted(after - before for before, after in itertools.pairwise(baselines))
     return min(max(steps[len(steps) // 2] / ink.size, _LEAST_PITCH), _MOST_PITCH)
@@ -176,8 +194,7 @@ def _fits_in(
     options: LayoutOptions,
 ) -> Iterator[Fit]:
     """The settings in one rectangle, for each number of lines that may be worth it."""
-    sources = len(candidate.ink.lines)
-    inner = rect.grown(-candidate.style.margin, -candidate.style.margin)
+    sources = candidate.source_lines
     extra = _EXTRA_LINE_OF_ONE if sources == 1 else _EXTRA_LINE
     for lines in range(1, min(paragraph.most_lines, sources + options.most_extra_lines) + 1):
         pitch = _source_pitch(candidate.ink)
@@ -187,7 +204,7 @@ def _fits_in(
         narrowest = paragraph.narrowest(lines)
         if not (math.isfinite(narrowest) and depth > 0 and narrowest > 0):
             continue
-        size = min(source_size, inner.width / narrowest, inner.height / depth)
+        size = min(source_size, rect.width / narrowest, rect.height / depth)
         if size < options.least(source_size):
             continue
         score = size / source_size - cost - extra * max(0, lines - sources)
@@ -205,8 +222,7 @@ def at_size(fits: Sequence[Fit], size: float, candidate: Candidate) -> Fit | Non
 
 def place(candidate: Candidate, fit: Fit, size: float, fonts: FontSet) -> PlacedBlock | None:
     """Set a block at a size its fit allows; None where rounding leaves no setting."""
-    margin = candidate.style.margin
-    room = fit.rect.grown(-margin, -margin)
+    room = fit.rect
     balanced = candidate.alignment is Alignment.CENTRE
     texts = fit.paragraph.wrap(room.width / size * (1 + 1e-6), fit.lines, balanced)
     if texts is None:
@@ -250,9 +266,9 @@ def _start(candidate: Candidate, room: Rect, line: Shaped, size: float) -> float
 def _baselines(candidate: Candidate, fit: Fit, size: float, room: Rect) -> list[float]:
     """Where the lines run: on the source's first baseline, or around its middle, kept inside the room."""
     source, pitch = candidate.ink, fit.pitch * size
-    if source.size - size < 0.02 * size and fit.lines == len(source.lines) == 1:
+    if source.size - size < 0.02 * size and fit.lines == candidate.source_lines == 1:
         first = source.lines[0].baseline
-    elif _is_anchored_in_the_middle(candidate) or fit.lines > len(source.lines):
+    elif _is_anchored_in_the_middle(candidate) or fit.lines > candidate.source_lines:
         middle = source.rect.centre[1]
         first = middle - (fit.lines - 1) * pitch / 2 + 0.37 * size  # 0.37: middle of a Hangul body
     else:

@@ -74,7 +74,7 @@ def clean(text: str) -> str:
     text = regex.sub(r"\r\n?|[\u2028\u2029\v\f\u0085]", "\n", text)
     text = regex.sub(r"[\t\u3000 ]+", " ", text)
     text = regex.sub(r"[^\P{C}\n\u200b\u200d]|\p{Cn}|\p{Co}", "", text)
-    return regex.sub(r" *\n\s*", "\n", text).strip()
+    return str(regex.sub(r" *\n\s*", "\n", text)).strip()
 
 
 @lru_cache(maxsize=8192)
@@ -84,7 +84,7 @@ def _line_break_class(char: str) -> str:
     if name == "QU" and unicodedata.category(char) in ("Pi", "Pf"):
         # CJK text has no spaces beside its quotes, so their direction must tell what they cling to.
         return "OP" if unicodedata.category(char) == "Pi" else "CL"
-    return str(_ALIAS.get(name, name))
+    return _ALIAS.get(name, name)
 
 
 def find_breaks(text: str, language: str) -> tuple[Break, ...]:

@@ -6,6 +6,7 @@ ground to fill lies a glyph's anti-aliasing, off that line lie outline and shado
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -25,26 +26,25 @@ from worker.rendering.colour import (
     length,
 )
 from worker.rendering.effects import Outline, Shadow, find_outline, find_shadow
+from worker.rendering.fonts import FontSet, Shaped
 from worker.rendering.ink import Ink
+from worker.rendering.raster import rasterise
+from worker.rendering.segment import clean
 
-#: Mean stroke width / font size of Han text as `_stroke_share` measures it, by font size (px, rows) and
-#: weight (columns): Noto Sans CJK SC, rasterised and measured with that very function.
-_SIZES = np.array([12, 16, 20, 30, 48, 80], np.float64)
-_WEIGHTS = np.array([300, 400, 500, 600, 700, 800, 900], np.float64)
-_STROKE_SHARES = np.array(
-    [
-        [0.188, 0.203, 0.218, 0.229, 0.242, 0.257, 0.274],
-        [0.133, 0.145, 0.159, 0.170, 0.182, 0.198, 0.216],
-        [0.102, 0.114, 0.129, 0.139, 0.152, 0.167, 0.185],
-        [0.068, 0.082, 0.098, 0.110, 0.125, 0.140, 0.158],
-        [0.050, 0.071, 0.089, 0.101, 0.114, 0.127, 0.142],
-        [0.046, 0.069, 0.086, 0.097, 0.109, 0.120, 0.132],
-    ]
-)
+#: Characters of it that are compared.
+_LONGEST_TRIAL = 12
+#: Weights at which the source's own text is set for comparison.
+_TRIAL_WEIGHTS = (300, 500, 700, 900)
+#: Below this size (px) blur and resampling thicken strokes: the weight is kept to what such text has.
+_SMALL, _SMALL_WEIGHTS = 16.0, (350, 600)
 #: A gradient counts where its ends differ by this much (ΔE) and a straight line explains it this well.
 _GRADIENT_DIFFERENCE, _GRADIENT_FIT = 12.0, 0.75
 #: Fills whose channels deviate by less (levels) are one colour.
 _FLAT = 5.0
+#: Distance (RGB) of a colour that is neither ground nor stroke.
+_UNLIKE = 64.0
+#: Correlation by which one shape must resemble the text more than another; the weight it is drawn in.
+_CLEARLY_LIKER, _BOLD = 0.1, 700
 #: Fewest stroke pixels a measure is taken from.
 _FEWEST = 24
 
@@ -81,7 +81,9 @@ class Style:
         return outline + max(abs(self.shadow.dx), abs(self.shadow.dy)) + 2 * self.shadow.blur
 
 
-def measure_style(rgb: Image, plate: Image | None, block: TextBlock, region: Region, ink: Ink) -> Style:
+def measure_style(
+    rgb: Image, plate: Image | None, block: TextBlock, region: Region, ink: Ink, fonts: FontSet
+) -> Style:
     """Measure how a block looks on its page.
 
     Args:
@@ -90,6 +92,7 @@ def measure_style(rgb: Image, plate: Image | None, block: TextBlock, region: Reg
         block: The source text.
         region: Its ink.
         ink: Its geometry (see ink.measure_ink).
+        fonts: To compare the weight with.
     """
     page = rgb[region.box.slices].astype(np.float32)
     ground = _ground(page, plate, region)
@@ -98,11 +101,13 @@ def measure_style(rgb: Image, plate: Image | None, block: TextBlock, region: Reg
     if np.count_nonzero(strokes) < _FEWEST:
         black_or_white = legible(ground_colour, ground_colour, least=7.0)
         return Style(Fill(black_or_white, black_or_white), ground_colour, weight=400)
+    strokes = _innermost(page, ground, strokes, block, region, ink, fonts)
     cores = _cores(page, ground, strokes)
     fill = dominant(page[cores])
     outline = find_outline(page, ground, region.mask, strokes, fill, ink.size)
     shadow = find_shadow(page, ground, region.mask, strokes, outline, ink.size)
-    weight = _weight(page, ground, region.mask, strokes, fill, ink.size)
+    text = max((clean(line.text) for line in block.lines), key=len)[:_LONGEST_TRIAL]
+    weight = _weight(page, ground, region, strokes, fill, text, ink.size, fonts)
     against = outline.colour if outline else ground_colour
     return Style(
         _gradient(page, cores, ink, region, fill) or _flat(legible(fill, against)),
@@ -134,6 +139,49 @@ def _guess_strokes(page: Pixels, ground: Pixels) -> Mask:
     return np.asarray(strokes if threshold >= 12 else np.zeros_like(distance), np.uint8)
 
 
+def _innermost(
+    page: Pixels, ground: Pixels, strokes: Mask, block: TextBlock, region: Region, ink: Ink, fonts: FontSet
+) -> Mask:
+    """The bodies inside an outline, where what was taken for strokes is the outline.
+
+    The counters of a glyph show the ground; what a closed outline surrounds shows another colour, and has
+    the shape of the text.
+    """
+    hull = np.zeros_like(strokes)
+    contours, _ = cv2.findContours(strokes, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(hull, contours, -1, 255, cv2.FILLED)
+    inside = (hull > 0) & (cv2.dilate(strokes, np.ones((3, 3), np.uint8)) == 0)
+    if block.vertical or np.count_nonzero(inside) < 0.3 * np.count_nonzero(strokes):
+        return strokes
+    fill = np.array(dominant(page[strokes > 0]), np.float32)
+    unlike = inside & (length(page - fill) > _UNLIKE)
+    if np.count_nonzero(unlike) < 0.3 * np.count_nonzero(strokes):
+        return strokes
+    body = np.array(dominant(page[unlike]), np.float32)
+    bodies = np.where((hull > 0) & (length(page - body) <= _UNLIKE), 255, 0).astype(np.uint8)
+    longest = max(range(len(block.lines)), key=lambda index: len(block.lines[index].text))
+    shaped = fonts.shape(clean(block.lines[longest].text), "zh", _BOLD)
+    rect, origin = ink.lines[longest].rect, (region.box.left, region.box.top)
+    likeness = [
+        _likeness(ink.frame.cut(candidate, rect, origin)[0], shaped) for candidate in (strokes, bodies)
+    ]
+    return bodies if likeness[1] > likeness[0] + _CLEARLY_LIKER else strokes
+
+
+def _likeness(strokes: Mask, shaped: Shaped) -> float:
+    """Correlation of strokes with the text they should spell, drawn to fill the same rectangle."""
+    if not strokes.size or shaped.right <= shaped.left or shaped.top <= shaped.bottom:
+        return 0.0
+    rows, columns = strokes.shape
+    size = rows / (shaped.top - shaped.bottom)
+    room = (rows, max(1, math.ceil((shaped.right - shaped.left) * size)))
+    drawn = rasterise([(shaped, -shaped.left * size, shaped.top * size)], size, room)
+    fitted = cv2.resize(drawn, (columns, rows), interpolation=cv2.INTER_AREA)
+    one, two = fitted - fitted.mean(), strokes / 255.0 - strokes.mean() / 255.0
+    norm = float(np.sqrt((one * one).sum() * (two * two).sum()))
+    return float((one * two).sum()) / norm if norm > 0 else 0.0
+
+
 def _cores(page: Pixels, ground: Pixels, strokes: Mask) -> NDArray[np.bool_]:
     """The pixels that show the pure fill: the middle of the strokes, or of hairlines the darkest."""
     depth = cv2.distanceTransform(strokes, cv2.DIST_L2, 3)
@@ -145,27 +193,40 @@ def _cores(page: Pixels, ground: Pixels, strokes: Mask) -> NDArray[np.bool_]:
     return np.asarray(cores)
 
 
-def _weight(page: Pixels, ground: Pixels, mask: Mask, strokes: Mask, fill: RGB, size: float) -> int:
-    """The weight whose Han text has strokes as wide, for its size, as these are."""
+def _weight(
+    page: Pixels,
+    ground: Pixels,
+    region: Region,
+    strokes: Mask,
+    fill: RGB,
+    text: str,
+    size: float,
+    fonts: FontSet,
+) -> int:
+    """The weight at which the same text in our font, at the same size, has strokes as wide as these."""
     axis = np.array(fill, np.float32) - ground
     near = cv2.dilate(strokes, np.ones((3, 3), np.uint8))
-    coverage = np.where((mask > 0) & (near > 0), coverage_of(page - ground, axis), np.float32(0))
-    share = stroke_share(coverage, size)
-    at_size = [np.interp(size, _SIZES, column) for column in _STROKE_SHARES.T]
-    return int(round(float(np.interp(share, at_size, _WEIGHTS)) / 50) * 50)
+    coverage = np.where((region.mask > 0) & (near > 0), coverage_of(page - ground, axis), np.float32(0))
+    if float(np.median(length(axis)[strokes > 0])) < _UNLIKE:  # white on white: only the outline tells
+        coverage = strokes.astype(np.float32) / 255
+    share = _stroke_width(coverage)
+    widths = []
+    for trial in _TRIAL_WEIGHTS:
+        shaped = fonts.shape(text, "zh", trial)
+        room = (math.ceil(1.3 * size) + 2, math.ceil(shaped.advance * size) + 2)
+        widths.append(_stroke_width(rasterise([(shaped, 1.0, size + 1.0)], size, room)))
+    weight = float(np.interp(share, widths, _TRIAL_WEIGHTS))
+    if size < _SMALL:
+        weight = min(max(weight, _SMALL_WEIGHTS[0]), _SMALL_WEIGHTS[1])
+    return round(weight / 25) * 25
 
 
-def stroke_share(coverage: Pixels, size: float) -> float:
-    """Mean stroke width over font size: twice the ink's area over its outline's length.
-
-    Args:
-        coverage: How much of each pixel is ink, 0..1.
-        size: Font size, px.
-    """
+def _stroke_width(coverage: Pixels) -> float:
+    """Mean stroke width in px: twice the ink's area over the length of its contour."""
     horizontal = cv2.Sobel(coverage, cv2.CV_32F, 1, 0, ksize=1)
     vertical = cv2.Sobel(coverage, cv2.CV_32F, 0, 1, ksize=1)
-    perimeter = 0.5 * float(cv2.magnitude(horizontal, vertical).sum())
-    return 2 * float(coverage.sum()) / max(perimeter, 1.0) / size
+    contour = 0.5 * float(cv2.magnitude(horizontal, vertical).sum())
+    return 2 * float(coverage.sum()) / max(contour, 1.0)
 
 
 def _gradient(page: Pixels, cores: NDArray[np.bool_], ink: Ink, region: Region, fill: RGB) -> Fill | None:

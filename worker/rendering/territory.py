@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
 from worker.job import Polygon
@@ -49,10 +50,26 @@ def homes_of(
             for other in np.flatnonzero(near)
         ]
         home = own
-        for other in others:
-            home = _shared(home, other)
+        for place, other in enumerate(np.flatnonzero(near)):
+            if _meet(quads[index], quads[other]):
+                home, others[place] = _shared(home, others[place]), _shared(others[place], home)
         homes.append((_on_page(home, ink, width, height), tuple(others)))
     return homes
+
+
+def text_margin(inks: Sequence[Ink], obstacles: Sequence[Polygon], width: int) -> float:
+    """Px between the page's left and right edges and its text, the smaller of both sides."""
+    sides = [quad[:, 0] for quad in (*(ink.frame.quad(ink.rect) for ink in inks), *obstacles)]
+    if not sides:
+        return 0.0
+    left, right = min(float(xs.min()) for xs in sides), max(float(xs.max()) for xs in sides)
+    return max(0.0, min(left, width - right))
+
+
+def _meet(one: Polygon, two: Polygon) -> bool:
+    """Whether two convex polygons overlap by more than a touch."""
+    area, _ = cv2.intersectConvexConvex(np.asarray(one, np.float32), np.asarray(two, np.float32))
+    return float(area) > 1.0
 
 
 def _roomy(ink: Ink) -> Rect:

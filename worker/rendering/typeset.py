@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from worker.job import BlockStatus, Flag, Image, Polygon, Region, TextBlock, Translation
-from worker.rendering.align import infer_alignments
-from worker.rendering.colour import difference
+from worker.rendering.align import infer_alignment
 from worker.rendering.draw import draw, drawn_quad
 from worker.rendering.fonts import FontSet
 from worker.rendering.frame import frames_of
 from worker.rendering.ground import Neighbourhood
-from worker.rendering.ink import Ink, measure_ink
+from worker.rendering.groups import evened_styles, style_groups
+from worker.rendering.ink import measure_ink
 from worker.rendering.layout import (
     Candidate,
     Fit,
@@ -26,13 +26,9 @@ from worker.rendering.layout import (
     place,
 )
 from worker.rendering.segment import clean
-from worker.rendering.style import Style, measure_style
-from worker.rendering.territory import homes_of
+from worker.rendering.style import measure_style
+from worker.rendering.territory import homes_of, text_margin
 
-#: Blocks are of one style where size (to the next, and in all), colour (ΔE) and weight differ by no more.
-_NEXT_SIZE, _SAME_SIZE, _SAME_COLOUR, _SAME_WEIGHT = 1.07, 1.2, 12.0, 200
-#: Below this size (px) strokes are too thin to tell a weight, or a colour exactly, from one block.
-_SMALL = 20.0
 #: No translation of a block on a picture is longer; a text beyond it is not tried.
 _LONGEST_TEXT = 1500
 
@@ -155,61 +151,23 @@ def _candidates(
         for block, frame in zip(blocks, frames_of(blocks), strict=True)
     ]
     styles = [
-        measure_style(original, plate, block, regions[block.id], ink)
+        measure_style(original, plate, block, regions[block.id], ink, fonts)
         for block, ink in zip(blocks, inks, strict=True)
     ]
-    styles = _evened_styles(inks, styles)
-    alignments = infer_alignments(inks, original.shape[1])
+    styles = evened_styles(inks, styles)
     homes = homes_of(inks, obstacles, original.shape[1], original.shape[0])
+    margin = text_margin(inks, obstacles, original.shape[1])
     missing: dict[int, str] = {}
     candidates = []
-    for block, ink, style, alignment, (home, others) in zip(
-        blocks, inks, styles, alignments, homes, strict=True
-    ):
+    for block, ink, style, (home, others) in zip(blocks, inks, styles, homes, strict=True):
         text = texts[block.id]
         shaped = fonts.shape(text.replace("\n", " "), language, style.weight)
         missing[block.id] = shaped.missing
         text = "".join(char for char in text if char not in shaped.missing).strip()
-        around = Neighbourhood(plate, ink.frame, home, others, ink.size)
+        around = Neighbourhood(plate, ink.frame, home, others, ink.size, margin)
+        alignment = infer_alignment(ink, around, others, margin, original.shape[1])
         candidates.append(Candidate(block.id, text, language, ink, style, alignment, around))
     return candidates, missing
-
-
-def _evened_styles(inks: Sequence[Ink], styles: Sequence[Style]) -> list[Style]:
-    """Blocks of one style get one weight: measured on few strokes, it would waver from row to row."""
-    evened = list(styles)
-    for group in _groups(inks, styles):
-        weight = round(float(np.median([styles[member].weight for member in group])) / 25) * 25
-        for member in group:
-            evened[member] = replace(styles[member], weight=weight)
-    return evened
-
-
-def _groups(inks: Sequence[Ink], styles: Sequence[Style]) -> list[list[int]]:
-    """Indices of blocks that look alike: one headline, the rows of a list, the captions."""
-    groups: list[list[int]] = []
-    for index in sorted(range(len(inks)), key=lambda i: -inks[i].size):
-        for group in groups:
-            if _is_alike(inks, styles, group, index):
-                group.append(index)
-                break
-        else:
-            groups.append([index])
-    return groups
-
-
-def _is_alike(inks: Sequence[Ink], styles: Sequence[Style], group: Sequence[int], index: int) -> bool:
-    """Whether a block, smaller than the group's last, is of the group's style."""
-    ink, style, first = inks[index], styles[index], styles[group[0]]
-    small = ink.size < _SMALL
-    return (
-        inks[group[-1]].size <= _NEXT_SIZE * ink.size
-        and inks[group[0]].size <= _SAME_SIZE * ink.size
-        and inks[group[0]].vertical == ink.vertical
-        and abs(inks[group[0]].frame.angle - ink.frame.angle) < 4
-        and (small or abs(first.weight - style.weight) <= _SAME_WEIGHT)
-        and difference(first.fill.start, style.fill.start) <= (2 if small else 1) * _SAME_COLOUR
-    )
 
 
 def _lay_out(
@@ -219,7 +177,7 @@ def _lay_out(
     placed: dict[int, PlacedBlock] = {}
     drawable = [candidate for candidate in candidates if 0 < len(candidate.text) <= _LONGEST_TEXT]
     inks = [candidate.ink for candidate in drawable]
-    for group in _groups(inks, [candidate.style for candidate in drawable]):
+    for group in style_groups(inks, [candidate.style for candidate in drawable]):
         members = [drawable[index] for index in group]
         source = float(np.median([member.ink.size for member in members]))
         fits = {member.block_id: find_fits(member, source, fonts, options) for member in members}

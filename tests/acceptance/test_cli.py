@@ -1,0 +1,158 @@
+"""The commands as a user types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.conftest import EXAMPLES, Workplace
+from worker.embedded import free_port
+
+
+def operate(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "worker", *map(str, arguments)],
+        env={**os.environ, "COLUMNS": "200", **environment},
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def test_a_missing_setting_stops_the_start_with_one_line(tmp_path: Path) -> None:
+    finished = operate("run", cwd=tmp_path, GEMINI_API_KEY="")
+    assert finished.returncode == 1
+    assert finished.stderr == "settings: GEMINI_API_KEY is missing (or set TRANSLATOR=glossary)\n"
+
+
+def test_check_has_one_line_for_each_dependency(workplace: Workplace, tmp_path: Path) -> None:
+    finished = operate("check", cwd=tmp_path, **workplace.environment)
+    assert finished.returncode == 0, finished.stderr
+    assert [line.split()[1] for line in finished.stdout.splitlines()] == [
+        "redis:",
+        "inpainter:",
+        "translator:",
+        "store:",
+    ]
+
+
+def test_check_says_what_is_down_and_no_secret(workplace: Workplace, tmp_path: Path) -> None:
+    settings = {
+        **workplace.environment,
+        "REDIS_URL": f"redis://user:secret-redis@127.0.0.1:{free_port()}/0",
+        "STORAGE": "r2",
+        "R2_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}",
+        "R2_BUCKET": "pictures",
+        "R2_ACCESS_KEY_ID": "secret-id",
+        "R2_SECRET_ACCESS_KEY": "secret-key",
+        "R2_PUBLIC_BASE_URL": "http://cdn.example",
+    }
+    finished = operate("check", cwd=tmp_path, **settings)
+    assert finished.returncode == 1
+    down = [line.split()[1] for line in finished.stdout.splitlines() if line.startswith("down")]
+    assert down == ["redis:", "store:"]
+    assert "secret" not in finished.stdout + finished.stderr
+
+
+def test_submit_pushes_a_job_that_the_worker_understands(workplace: Workplace, tmp_path: Path) -> None:
+    workplace.start_worker()
+    finished = operate(
+        "submit",
+        f"{workplace.pictures}/promotion.jpg",
+        "--ocr",
+        EXAMPLES / "promotion.ocr.json",
+        "--request-id",
+        "order-1",
+        cwd=tmp_path,
+        **workplace.environment,
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.startswith("pushed order-1/promotion")
+    result = workplace.result()
+    assert (result["request_id"], result["image_id"], result["status"]) == (
+        "order-1",
+        "promotion",
+        "completed",
+    )
+
+
+def test_translate_writes_picture_result_and_plate(tmp_path: Path) -> None:
+    finished = operate(
+        "translate",
+        EXAMPLES / "spec-sheet.jpg",
+        "--ocr",
+        EXAMPLES / "spec-sheet.ocr.json",
+        "--glossary",
+        EXAMPLES / "glossary.ko.tsv",
+        "--plate",
+        cwd=tmp_path,
+    )
+    assert finished.returncode == 0, finished.stderr
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written == {"spec-sheet.ko.jpg", "spec-sheet.ko.json", "spec-sheet.plate.png"}
+    result = json.loads((tmp_path / "spec-sheet.ko.json").read_bytes())
+    assert result["status"] == "completed"
+    assert {block["status"] for block in result["blocks"]} == {"translated", "kept"}
+
+
+def test_translate_reads_the_text_itself_and_names_a_broken_picture(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no picture")
+    glossary = tmp_path / "terms.tsv"
+    glossary.write_text("年终特惠\t연말 특가\n", encoding="utf-8")
+    out = tmp_path / "out"
+    finished = operate(
+        "translate", EXAMPLES / "promotion.jpg", "--glossary", glossary, "--out", out, cwd=tmp_path
+    )
+    assert finished.returncode == 0, finished.stderr
+    result = json.loads((out / "promotion.ko.json").read_bytes())
+    translated = [block["source"] for block in result["blocks"] if block["status"] == "translated"]
+    assert translated == ["年终特惠"], "RapidOCR found the line, the glossary knew it"
+    finished = operate("translate", broken, "--glossary", glossary, "--out", out, cwd=tmp_path)
+    assert finished.returncode == 1
+    assert "not a picture in a known format" in finished.stdout + finished.stderr
+
+
+def processes(*which: str) -> set[int]:
+    listed = subprocess.run(["ps", *which, "-o", "pid="], capture_output=True, text=True, check=True)
+    return {int(pid) for pid in listed.stdout.split()}
+
+
+@pytest.mark.parametrize("interrupt", [False, True])
+def test_the_demo_ends_with_its_pictures_or_cleanly_on_ctrl_c(tmp_path: Path, interrupt: bool) -> None:
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "worker", "demo", "--out", str(tmp_path)],
+        env={**os.environ, "GEMINI_API_KEY": "", "COLUMNS": "200"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    time.sleep(3)
+    children = processes("--ppid", str(demo.pid))
+    assert len(children) >= 3, "Redis, Triton and the worker"
+    if interrupt:
+        demo.send_signal(signal.SIGINT)
+    output, _ = demo.communicate(timeout=100)
+    assert not children & processes("-e")
+    if interrupt:
+        assert demo.returncode == 130, output
+        return
+    assert demo.returncode == 0, output
+    assert "glossary" in output.splitlines()[0]
+    for name in (
+        "spec-sheet.ko.jpg",
+        "promotion.plate.png",
+        "detail-strip.side-by-side.jpg",
+        "comic-page.ko.png",
+    ):
+        assert (tmp_path / name).stat().st_size > 10_000

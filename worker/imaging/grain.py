@@ -1,0 +1,120 @@
+"""Noise for a fill, like the noise of the ground around it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.imaging import ground
+from worker.imaging.ground import Floats
+from worker.job import Mask
+
+#: Ground whose deviation is below this many levels gets no grain: rounding alone is 0.29.
+_LEAST = 0.5
+#: From this deviation on an eye tells woven or printed grain from random noise: the ground's own is copied.
+_VISIBLE = 2.0
+#: Sizes (rows, columns) of the copied pieces, tried in this order until the ring has room for some.
+_PIECES = ((24, 32), (12, 24), (6, 12))
+#: Places a piece is compared with before the best is copied; more change nothing that can be seen.
+_TRIALS = 24
+#: Fewer ground pixels than this tell nothing about their noise.
+_FEWEST = 60
+
+
+def grow(
+    residual: Floats, ring: NDArray[np.bool_], mask: Mask, random: np.random.Generator
+) -> Floats | float:
+    """Noise to be added to a surface under a mask; 0 on clean ground.
+
+    Args:
+        residual: What the surface leaves over, (H, W, 3).
+        ring: Ground pixels that the noise is learned from, (H, W).
+        mask: Where it is needed; what is returned elsewhere has no meaning.
+        random: Seeded by the caller, so that the same page gives the same pixels.
+    """
+    distance = ground.largest(np.moveaxis(residual, 2, 0))
+    around = distance[ring]
+    if around.size < _FEWEST:
+        return 0.0
+    limit = 4 * ground.MAD_TO_SIGMA * max(float(np.median(around)), 0.3)
+    donors = ring & (distance < limit)
+    samples = residual[donors]
+    if len(samples) < _FEWEST:
+        return 0.0
+    covariance = np.cov(samples.T) - np.eye(3) / 12  # rounding to whole levels adds the twelfth again
+    deviation = float(np.sqrt(max(covariance.diagonal().max(), 0)))
+    if deviation < _LEAST:
+        return 0.0
+    grain = _drawn(residual, donors, covariance, random)
+    if deviation >= _VISIBLE:
+        _copy_pieces(grain, residual, donors, mask, random)
+    return grain
+
+
+def _drawn(
+    residual: Floats, donors: NDArray[np.bool_], covariance: NDArray[np.float64], random: np.random.Generator
+) -> Floats:
+    """Normal noise with the ground's covariance between channels and its softness."""
+    values, vectors = np.linalg.eigh(covariance)
+    mixing = (vectors * np.sqrt(np.clip(values, 0, None))).astype(np.float32)
+    noise = random.standard_normal(residual.shape, np.float32)
+    grey = residual.mean(axis=2)
+    along, across = _softness(grey, donors, 1), _softness(grey, donors, 0)
+    if max(along, across) > 0.2:
+        noise = cv2.GaussianBlur(noise, (0, 0), max(along, 0.05), sigmaY=max(across, 0.05)).astype(np.float32)
+        noise /= max(float(noise.std()), 1e-6)
+    drawn: Floats = noise @ mixing.T
+    return drawn
+
+
+def _softness(residual: Floats, valid: NDArray[np.bool_], axis: int) -> float:
+    """Sigma in px of the blur that gives white noise the correlation of neighbours seen along an axis.
+
+    White noise under a Gaussian blur of sigma s has the correlation exp(-1 / (4 s²)) at a distance of one px.
+    """
+    first = (slice(None), slice(None, -1)) if axis == 1 else (slice(None, -1), slice(None))
+    second = (slice(None), slice(1, None)) if axis == 1 else (slice(1, None), slice(None))
+    both = valid[first] & valid[second]
+    one, two = residual[first][both], residual[second][both]
+    power = float((one**2).mean() + (two**2).mean()) / 2 if one.size else 0.0
+    correlation = float((one * two).mean()) / power if power > 0 else 0.0
+    return float(np.sqrt(-1 / (4 * np.log(min(correlation, 0.9))))) if correlation > 0.05 else 0.0
+
+
+def _copy_pieces(
+    grain: Floats, residual: Floats, donors: NDArray[np.bool_], mask: Mask, random: np.random.Generator
+) -> None:
+    """Replaces drawn noise by pieces of the ground's own, each taken where the strokes' gaps fit best."""
+    for height, width in _PIECES:
+        if height > mask.shape[0] or width > mask.shape[1]:
+            continue
+        # top left corners of pieces that hold nothing but ground
+        whole = cv2.erode(
+            donors.astype(np.uint8),
+            np.ones((height, width), np.uint8),
+            anchor=(0, 0),
+            borderType=cv2.BORDER_CONSTANT,
+            borderValue=0,
+        )
+        tops, lefts = np.nonzero(whole[: mask.shape[0] - height + 1, : mask.shape[1] - width + 1])
+        if len(tops) >= _TRIALS:
+            break
+    else:
+        return
+    grey = residual.mean(axis=2)
+    rows, columns = np.arange(height)[:, None], np.arange(width)[None, :]
+    left, top, across, down = cv2.boundingRect(mask)
+    for y in range(top, top + down, height):
+        for x in range(left, left + across, width):
+            y0, x0 = min(y, mask.shape[0] - height), min(x, mask.shape[1] - width)
+            piece = (slice(y0, y0 + height), slice(x0, x0 + width))
+            hole = mask[piece] > 0
+            if not hole.any():
+                continue
+            chosen = random.integers(0, len(tops), _TRIALS)
+            trials = grey[tops[chosen, None, None] + rows, lefts[chosen, None, None] + columns]
+            misfit = (((trials - grey[piece]) ** 2) * donors[piece]).sum(axis=(1, 2))
+            best = chosen[int(misfit.argmin())]
+            source = residual[tops[best] : tops[best] + height, lefts[best] : lefts[best] + width]
+            grain[piece][hole] = source[hole]
