@@ -146,7 +146,11 @@ async def _open_inpainter(settings: InpaintSettings, stack: AsyncExitStack) -> t
         local = OnnxInpainter(settings.onnx_model_dir)
         stack.push_async_callback(local.close)
         return local, local
-    triton = TritonInpainter(TritonOptions(settings.triton_url, settings.triton_max_inflight))
+    triton = TritonInpainter(
+        TritonOptions(
+            settings.triton_url, settings.triton_max_inflight, shared_memory=settings.triton_shared_memory
+        )
+    )
     stack.push_async_callback(triton.close)
     return triton, triton
 

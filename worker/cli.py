@@ -87,7 +87,7 @@ def translate(
     out: OutOption = Path(),
     plate: Annotated[bool, typer.Option("--plate", help="Write the erased page too.")] = False,
 ) -> None:
-    """Translate pictures without Redis: writes NAME.ko.EXT, NAME.ko.json and, with --plate, NAME.plate.png."""
+    """Translate pictures without Redis: writes NAME.ko.EXT, NAME.ko.json and NAME.plate.png (--plate)."""
     from worker.local import TranslateRequest, translate_images
 
     if ocr is not None and len(images) > 1:

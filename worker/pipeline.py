@@ -14,7 +14,7 @@ from worker.errors import first_error
 from worker.imaging import codec
 from worker.imaging.postprocess import restore
 from worker.imaging.preprocess import Tile
-from worker.job import Job, JobStatus, Page, Patch, Result, TextBlock, Translation, Usage
+from worker.job import Job, Page, Patch, Result, TextBlock, Translation, Usage
 from worker.object_key import object_key
 from worker.ports import ImageSource, Inpainter, ObjectStore, Translator
 from worker.rendering.fonts import FontSet

@@ -22,7 +22,10 @@ def test_round_trip(tmp_path: Path) -> None:
     model = randomised(Lama(LamaSize()))
     tensors = tensors_of(model)
     assert len(tensors) == 989
-    torch.save({"state_dict": {f"generator.{name}": value for name, value in tensors.items()}}, tmp_path / "best.ckpt")
+    torch.save(
+        {"state_dict": {f"generator.{name}": value for name, value in tensors.items()}},
+        tmp_path / "best.ckpt",
+    )
     loaded = load_model(tmp_path / "best.ckpt")
     assert loaded.size == LamaSize()
     assert all(torch.equal(value, tensors[name]) for name, value in loaded.state_dict().items())

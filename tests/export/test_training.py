@@ -36,14 +36,20 @@ def test_grounds_are_pictures_and_reproducible(seed: int, kind: str) -> None:
 
 
 def test_grounds_differ_from_seed_to_seed() -> None:
-    digests = {hashlib.sha256(pattern(np.random.default_rng(seed), 64).tobytes()).digest() for seed in range(40)}
+    digests = {
+        hashlib.sha256(pattern(np.random.default_rng(seed), 64).tobytes()).digest() for seed in range(40)
+    }
     assert len(digests) == 40
 
 
 def test_variants_of_a_picture_stay_on_one_side_of_the_split() -> None:
     night, day = Path("backgrounds/gnome/wood-d.webp"), Path("backgrounds/gnome/wood-l.webp")
     assert group_name(night, "gnome-backgrounds") == group_name(day, "gnome-backgrounds")
-    sizes = [Path(f"wallpapers/Kay/contents/images{dark}/{size}.png") for dark in ("", "_dark") for size in ("1x1", "2x2")]
+    sizes = [
+        Path(f"wallpapers/Kay/contents/images{dark}/{size}.png")
+        for dark in ("", "_dark")
+        for size in ("1x1", "2x2")
+    ]
     assert {group_name(path, "plasma") for path in sizes} == {"plasma/kay"}
 
 
@@ -89,7 +95,9 @@ def test_the_average_follows_the_weights() -> None:
 
 @pytest.mark.parametrize(("step", "share"), [(0, 1 / 200), (199, 1), (500, 1), (950, 0.5), (1000, 0)])
 def test_learning_rate_warms_up_holds_and_falls(step: int, share: float) -> None:
-    options = argparse.Namespace(**vars(arguments().parse_args(["--out", "run", "--steps", "1000", "--decay", "100"])))
+    options = argparse.Namespace(
+        **vars(arguments().parse_args(["--out", "run", "--steps", "1000", "--decay", "100"]))
+    )
     assert learning_rate(step, options) == pytest.approx(share * options.rate)
 
 

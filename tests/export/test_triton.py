@@ -78,7 +78,9 @@ def test_requests_in_flight_together_keep_their_own_answers(url: str) -> None:
     ],
     ids=["channels", "size", "batch"],
 )
-def test_a_wrong_request_is_refused_and_the_next_one_served(url: str, image: np.ndarray, mask: np.ndarray) -> None:
+def test_a_wrong_request_is_refused_and_the_next_one_served(
+    url: str, image: np.ndarray, mask: np.ndarray
+) -> None:
     with grpc.InferenceServerClient(url) as client:
         with pytest.raises(grpc.InferenceServerException):
             client.infer("lama_64", [_tensor("image", image), _tensor("mask", mask)])

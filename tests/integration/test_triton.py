@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -109,3 +111,36 @@ class TritonPythonModel:
             answers.append(pb_utils.InferenceResponse([pb_utils.Tensor("inpainted", wrong)]))
         return answers
 """
+
+
+@pytest.mark.parametrize("shared_memory", ["on", "off"])
+async def test_both_ways_give_the_same_pixels(
+    triton: EmbeddedTriton, shared_memory: Literal["on", "off"]
+) -> None:
+    inpainter = TritonInpainter(TritonOptions(triton.url, shared_memory=shared_memory))
+    size = (await inpainter.tile_sizes())[0]
+    image, mask = tile(size)
+    results = await asyncio.gather(*(inpainter.inpaint(image, mask) for _ in range(40)))
+    assert all(np.array_equal(result, results[0]) for result in results)
+    np.testing.assert_array_equal(results[0][:100], image[:100])
+    assert len(regions()) == (1 if shared_memory == "on" else 0)
+    await inpainter.close()
+    assert regions() == []
+
+
+async def test_a_restarted_server_is_found_again() -> None:
+    with EmbeddedTriton() as server:
+        inpainter = TritonInpainter(TritonOptions(server.url, attempts=8))
+        size = (await inpainter.tile_sizes())[0]
+        image, mask = tile(size)
+        before = await inpainter.inpaint(image, mask)
+        await asyncio.to_thread(server.stop, signal.SIGKILL)
+        waiting = asyncio.create_task(inpainter.inpaint(image, mask))
+        await asyncio.to_thread(server.start)
+        np.testing.assert_array_equal(await waiting, before)
+        assert (await inpainter.check()).endswith("by shared memory")
+        await inpainter.close()
+
+
+def regions() -> list[str]:
+    return [path.name for path in Path("/dev/shm").glob("*operate-tiles-*")]

@@ -1,10 +1,15 @@
-"""Tiles to Triton over gRPC. Which sizes there are, the server says; no model's name is written here."""
+"""Tiles to Triton over gRPC. Which sizes there are, the server says; no model's name is written here.
+
+Where server and worker share a host the pixels go through shared memory (`tile_slots.py`) and gRPC carries
+only names; a server elsewhere, or one that allows no client's memory, gets them in the message.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import random
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import structlog
@@ -12,7 +17,9 @@ from tritonclient.grpc import InferInput, InferRequestedOutput, service_pb2
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from worker.errors import InpainterUnavailable, ModelError
+from worker.adapters import tile_slots
+from worker.adapters.tile_slots import Slot, TileSlots
+from worker.errors import InpainterUnavailable, ModelError, SettingsError
 from worker.job import Image, Mask
 
 _log = structlog.get_logger(__name__)
@@ -22,6 +29,8 @@ _TRANSIENT = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"
 _INT32_MAX = 2**31 - 1
 #: The tensor contract (model_repository/README.md).
 _IMAGE, _MASK, _INPAINTED = "image", "mask", "inpainted"
+#: What a server that was restarted says about a region it no longer knows.
+_UNKNOWN_REGION = "Unable to find shared memory region"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,10 @@ class TritonOptions:
     max_inflight: int = 32
     #: Deadline of one tile, waiting in the server's queue included.
     timeout_seconds: float = 60.0
+    shared_memory: Literal["auto", "on", "off"] = "auto"
+    #: Tiles are idempotent: one that finds the server away is sent again.
+    attempts: int = 3
+    retry_seconds: float = 0.25
 
 
 class TritonInpainter:
@@ -43,6 +56,13 @@ class TritonInpainter:
         self._inflight = asyncio.Semaphore(options.max_inflight)
         self._client = InferenceServerClient(_target(options.url), channel_args=_channel_arguments())
         self._models: dict[int, str] = {}
+        self._slots: dict[int, TileSlots] = {}
+        self._opening = asyncio.Lock()
+        # A region is known to the one server it was registered with.
+        self._shared = options.shared_memory != "off" and "," not in options.url
+        if options.shared_memory == "on" and not self._shared:
+            raise SettingsError("TRITON_SHARED_MEMORY: on needs exactly one address in TRITON_URL")
+        tile_slots.sweep()
 
     async def tile_sizes(self) -> tuple[int, ...]:
         """The served tile sizes in px, ascending."""
@@ -52,26 +72,15 @@ class TritonInpainter:
 
     async def inpaint(self, image: Image, mask: Mask) -> Image:
         """Fill the hole of one tile; see `ports.Inpainter`."""
-        size = image.shape[0]
-        await self.tile_sizes()
-        if size not in self._models:
-            raise ModelError(f"no served model has tiles of {size} px")
-        inputs = [_tensor(_IMAGE, image), _tensor(_MASK, mask)]
         async with self._inflight:
-            reply = await self._call(
-                self._client.infer(
-                    self._models[size],
-                    inputs,
-                    outputs=[InferRequestedOutput(_INPAINTED)],
-                    client_timeout=self._options.timeout_seconds,
-                )
-            )
-        inpainted = reply.as_numpy(_INPAINTED)
-        # The server delivers a wrong shape as a success.
-        if inpainted is None or inpainted.shape != (1, *image.shape) or inpainted.dtype != np.uint8:
-            raise ModelError(f"{self._models[size]} answered with no uint8 tile of {size} px")
-        tile: Image = inpainted[0]
-        return tile
+            for attempt in range(1, self._options.attempts + 1):
+                try:
+                    return await self._send(image, mask)
+                except InpainterUnavailable:
+                    if attempt == self._options.attempts:
+                        raise
+                await asyncio.sleep(random.uniform(0.5, 1.0) * self._options.retry_seconds * 2**attempt)
+        raise AssertionError("attempts must be at least 1")
 
     async def check(self) -> str:
         """Triton answers, serves tile models, and a tiny tile goes through: a dead model can look ready."""
@@ -82,21 +91,119 @@ class TritonInpainter:
         mask[8:16, 8:16] = 255
         await self.inpaint(image, mask)
         served = ", ".join(f"{self._models[size]} ({size} px)" for size in sizes)
-        return f"Triton serves {served}"
+        return f"Triton serves {served}, by {'shared memory' if self._shared else 'gRPC'}"
 
     async def close(self) -> None:
-        """Close the channel."""
+        """Give the server's regions and the memory back, close the channel."""
+        for slots in self._slots.values():
+            try:
+                # Never without a name: that would drop every client's regions.
+                await self._client.unregister_system_shared_memory(slots.name, client_timeout=5.0)
+            except InferenceServerException as error:
+                _log.info("triton.unregister_failed", region=slots.name, status=str(error.status()))
+            slots.close()
+        self._slots = {}
         await self._client.close()
 
-    async def _discover(self) -> dict[int, str]:
-        index = await self._call(
-            self._client.get_model_repository_index(client_timeout=self._options.timeout_seconds)
+    async def _send(self, image: Image, mask: Mask) -> Image:
+        await self.tile_sizes()
+        if image.shape[0] not in self._models:
+            raise ModelError(f"no served model has tiles of {image.shape[0]} px")
+        slots = await self._open_slots(image.shape[0])
+        slot = slots.take() if slots else None
+        if slots is None or slot is None:
+            return await self._send_in_message(image, mask)
+        return await self._send_in_memory(slots, slot, image, mask)
+
+    async def _send_in_message(self, image: Image, mask: Mask) -> Image:
+        inputs = [_tensor(_IMAGE, image), _tensor(_MASK, mask)]
+        reply = await self._infer(image.shape[0], inputs, InferRequestedOutput(_INPAINTED))
+        inpainted = reply.as_numpy(_INPAINTED)
+        self._check_answer(reply, image.shape)
+        tile: Image = inpainted[0]
+        return tile
+
+    async def _send_in_memory(self, slots: TileSlots, slot: Slot, image: Image, mask: Mask) -> Image:
+        slots.write(slot, image, mask)
+        inputs = [
+            InferInput(_IMAGE, [1, *image.shape], "UINT8"),
+            InferInput(_MASK, [1, *mask.shape], "UINT8"),
+        ]
+        inputs[0].set_shared_memory(slots.name, image.nbytes, slot.image)
+        inputs[1].set_shared_memory(slots.name, mask.nbytes, slot.mask)
+        output = InferRequestedOutput(_INPAINTED)
+        output.set_shared_memory(slots.name, image.nbytes, slot.inpainted)
+        answered = False
+        try:
+            reply = await self._infer(slots.size, inputs, output)
+            answered = True
+            self._check_answer(reply, image.shape)
+            return slots.read(slot)
+        except ModelError as error:
+            answered = True
+            if _UNKNOWN_REGION in error.message and await self._register(slots):
+                raise InpainterUnavailable("Triton was restarted") from None
+            raise
+        finally:
+            (slots.give_back if answered else slots.abandon)(slot)
+
+    def _check_answer(self, reply: Any, shape: tuple[int, ...]) -> None:
+        """The server delivers a wrong shape as a success."""
+        output = reply.get_output(_INPAINTED)
+        if output is None or list(output.shape) != [1, *shape] or output.datatype != "UINT8":
+            raise ModelError(f"{self._models.get(shape[0])} answered with no uint8 tile of {shape[0]} px")
+
+    async def _infer(self, size: int, inputs: list[InferInput], output: InferRequestedOutput) -> Any:
+        return await self._call(
+            self._client.infer(
+                self._models[size],
+                inputs,
+                outputs=[output],
+                client_timeout=self._options.timeout_seconds,
+            )
         )
+
+    async def _open_slots(self, size: int) -> TileSlots | None:
+        """The slots for a size, made and registered at its first tile; None where memory is not shared."""
+        if not self._shared or size in self._slots:
+            return self._slots.get(size)
+        async with self._opening:
+            if self._shared and size not in self._slots:
+                try:
+                    slots = TileSlots(size, self._options.max_inflight, 2 * self._options.timeout_seconds)
+                except OSError as error:
+                    self._give_up_sharing(f"/dev/shm: {error.strerror}")
+                    return None
+                if await self._register(slots):
+                    self._slots[size] = slots
+                else:
+                    slots.close()
+            return self._slots.get(size)
+
+    async def _register(self, slots: TileSlots) -> bool:
+        try:
+            await self._client.register_system_shared_memory(
+                slots.name, slots.key, slots.byte_size, client_timeout=self._options.timeout_seconds
+            )
+        except InferenceServerException as error:
+            if str(error.status()).removeprefix("StatusCode.") in _TRANSIENT:
+                raise InpainterUnavailable("Triton is away") from None
+            self._give_up_sharing(error.message())
+            return False
+        return True
+
+    def _give_up_sharing(self, reason: str) -> None:
+        if self._options.shared_memory == "on":
+            raise ModelError(f"TRITON_SHARED_MEMORY: on, but {reason}")
+        self._shared = False
+        _log.info("triton.no_shared_memory", reason=reason)
+
+    async def _discover(self) -> dict[int, str]:
+        timeout = self._options.timeout_seconds
+        index = await self._call(self._client.get_model_repository_index(client_timeout=timeout))
         models: dict[int, str] = {}
         for name in sorted(entry.name for entry in index.models if entry.state == "READY"):
-            metadata = await self._call(
-                self._client.get_model_metadata(name, client_timeout=self._options.timeout_seconds)
-            )
+            metadata = await self._call(self._client.get_model_metadata(name, client_timeout=timeout))
             size = _tile_size(metadata)
             if size is not None:
                 models.setdefault(size, name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -32,6 +32,10 @@ class Outline:
     colour: RGB
     width: float
 
+    def scaled(self, factor: float) -> Outline:
+        """The same for text so many times as large."""
+        return replace(self, width=self.width * factor)
+
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
@@ -42,6 +46,10 @@ class Shadow:
     dy: float
     blur: float
     opacity: float
+
+    def scaled(self, factor: float) -> Shadow:
+        """The same for text so many times as large."""
+        return replace(self, dx=self.dx * factor, dy=self.dy * factor, blur=self.blur * factor)
 
 
 def find_outline(
@@ -96,9 +104,9 @@ def find_shadow(
     shifted = cv2.warpAffine(solid, np.array([[1.0, 0, dx], [0, 1.0, dy]]), solid.shape[::-1])
     best: tuple[float, Shadow] | None = None
     for blur in (0.0, 0.03 * size, 0.07 * size, 0.12 * size):
-        shape = shifted.astype(np.float32) / 255
-        shape = cv2.GaussianBlur(shape, (0, 0), blur) if blur else shape
-        error, shadow = _fitted(page, ground, np.asarray(shape, np.float32), visible, (dx, dy), blur)
+        cover = shifted.astype(np.float32) / 255
+        soft = np.asarray(cv2.GaussianBlur(cover, (0, 0), blur) if blur else cover, np.float32)
+        error, shadow = _fitted(page, ground, soft, visible, (dx, dy), blur)
         if best is None or error < best[0]:
             best = error, shadow
     return best[1] if best is not None and best[1].opacity >= _LEAST_OPACITY else None

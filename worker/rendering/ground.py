@@ -18,8 +18,10 @@ _TOLERANCE = 10.0
 _CALM_EDGE, _CALM_DRIFT = 9.0, 56.0
 #: Textured ground proves itself by its own variety, but no more than this.
 _MOST_VARIETY = 80.0
+#: Columns the ground under the text is sampled at.
+_SAMPLES = 48
 #: Distance kept from whatever ends the free ground, and sideways from other text, in em.
-_CLEARANCE, _CLEARANCE_TEXT = 0.45, 0.8
+_CLEARANCE, _CLEARANCE_TEXT = 0.3, 0.8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,27 +136,28 @@ class Neighbourhood:
 
 def _alike(smooth: Image, first: int, last: int) -> NDArray[np.bool_]:
     """Which columns look, row by row, like columns `first` to `last`, or run on from them without an edge."""
-    own = smooth[:, first:last]
-    reference = np.median(own[:, :: max(1, (last - first) // 64)], axis=1, keepdims=True).astype(np.uint8)
-    distance = cv2.absdiff(smooth, np.broadcast_to(reference, smooth.shape).copy()).max(axis=2)
-    tolerance = min(float(np.percentile(distance[:, first:last], 99)) + _TOLERANCE, _MOST_VARIETY)
-    same = distance.max(axis=0) <= tolerance
+    own = smooth[:, first : last : max(1, (last - first) // _SAMPLES)]
+    reference = np.sort(own, axis=1)[:, own.shape[1] // 2 : own.shape[1] // 2 + 1]
+    distance = _largest(cv2.absdiff(smooth, np.repeat(reference, smooth.shape[1], axis=1)))
+    variety = float(np.percentile(distance[:, first:last], 99))
+    farthest = distance.max(axis=0)
+    same: NDArray[np.bool_] = farthest <= min(variety + _TOLERANCE, _MOST_VARIETY)
     if same.all():
         return same
-    step = cv2.absdiff(smooth[:, 1:], smooth[:, :-1]).max(axis=2)
+    step = _largest(cv2.absdiff(smooth[:, 1:], smooth[:, :-1]))
     edge = max(_CALM_EDGE, 1.2 * float(np.percentile(step[:, first : max(last - 1, first + 1)], 99)))
-    calm = np.ones_like(same)
-    calm[1:] &= step.max(axis=0) <= edge
-    calm[:-1] &= step.max(axis=0) <= edge
-    if len(smooth) > 1:
-        calm &= cv2.absdiff(smooth[1:], smooth[:-1]).max(axis=(0, 2)) <= max(edge, _rise(own))
-    drifting: NDArray[np.bool_] = distance.max(axis=0) <= _CALM_DRIFT
-    return np.logical_or(same, calm & drifting)
+    steep = step.max(axis=0) > edge
+    calm = farthest <= _CALM_DRIFT
+    calm[1:] &= ~steep
+    calm[:-1] &= ~steep
+    free: NDArray[np.bool_] = same | calm
+    return free
 
 
-def _rise(own: Image) -> float:
-    """The strongest step from row to row under the text."""
-    return 1.2 * float(np.percentile(cv2.absdiff(own[1:], own[:-1]), 99))
+def _largest(difference: NDArray[np.uint8] | cv2.typing.MatLike) -> NDArray[np.uint8]:
+    """The largest channel of each pixel."""
+    red, green, blue = cv2.split(difference)
+    return np.asarray(cv2.max(cv2.max(red, green), blue), np.uint8)
 
 
 def _reach(free: NDArray[np.bool_], low: float, high: float) -> tuple[float, float]:

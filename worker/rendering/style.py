@@ -7,7 +7,7 @@ ground to fill lies a glyph's anti-aliasing, off that line lie outline and shado
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -21,7 +21,6 @@ from worker.rendering.colour import (
     coverage_of,
     difference,
     dominant,
-    largest,
     legible,
     length,
 )
@@ -45,6 +44,8 @@ _FLAT = 5.0
 _UNLIKE = 64.0
 #: Correlation by which one shape must resemble the text more than another; the weight it is drawn in.
 _CLEARLY_LIKER, _BOLD = 0.1, 700
+#: Font size (px) that shows all there is to measure.
+_ENOUGH = 32.0
 #: Fewest stroke pixels a measure is taken from.
 _FEWEST = 24
 
@@ -94,28 +95,62 @@ def measure_style(
         ink: Its geometry (see ink.measure_ink).
         fonts: To compare the weight with.
     """
-    page = rgb[region.box.slices].astype(np.float32)
-    ground = _ground(page, plate, region)
-    strokes = region.strokes if np.count_nonzero(region.strokes) >= _FEWEST else _guess_strokes(page, ground)
-    ground_colour = as_rgb(np.median(ground.reshape(-1, 3)[:: max(1, ground.size // 30000)], axis=0))
-    if np.count_nonzero(strokes) < _FEWEST:
+    look = _look_at(rgb, plate, block, region, ink.size)
+    page, ground, size = look.page, look.ground, look.size
+    ground_colour = as_rgb(np.median(ground.reshape(-1, 3)[:: max(1, ground.size // 15000)], axis=0))
+    if np.count_nonzero(look.strokes) < _FEWEST:
         black_or_white = legible(ground_colour, ground_colour, least=7.0)
-        return Style(Fill(black_or_white, black_or_white), ground_colour, weight=400)
-    strokes = _innermost(page, ground, strokes, block, region, ink, fonts)
+        return Style(_flat(black_or_white), ground_colour, weight=400)
+    strokes = _innermost(look, block, region, ink, fonts)
     cores = _cores(page, ground, strokes)
     fill = dominant(page[cores])
-    outline = find_outline(page, ground, region.mask, strokes, fill, ink.size)
-    shadow = find_shadow(page, ground, region.mask, strokes, outline, ink.size)
+    outline = find_outline(page, ground, look.mask, strokes, fill, size)
+    shadow = find_shadow(page, ground, look.mask, strokes, outline, size)
     text = max((clean(line.text) for line in block.lines), key=len)[:_LONGEST_TRIAL]
-    weight = _weight(page, ground, region, strokes, fill, text, ink.size, fonts)
-    against = outline.colour if outline else ground_colour
+    weight = _weight(replace(look, strokes=strokes), fill, text, fonts)
+    gradient = _gradient(look, cores, ink, region)
     return Style(
-        _gradient(page, cores, ink, region, fill) or _flat(legible(fill, against)),
+        gradient or _flat(legible(fill, outline.colour if outline else ground_colour)),
         ground_colour,
         weight,
         0.0,
-        outline,
-        shadow,
+        outline and outline.scaled(look.reduction),
+        shadow and shadow.scaled(look.reduction),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Look:
+    """The region's pixels, reduced where the text is large: no measure needs more px than this keeps."""
+
+    page: Pixels
+    #: The ground under every pixel.
+    ground: Pixels
+    mask: Mask
+    strokes: Mask
+    #: Font size in reduced px.
+    size: float
+    #: Page px per reduced px.
+    reduction: int
+
+
+def _look_at(rgb: Image, plate: Image | None, block: TextBlock, region: Region, size: float) -> _Look:
+    page = rgb[region.box.slices]
+    ground = _ground(page, plate, region)
+    inside = _inside_lines(block, region)
+    mask, strokes = region.mask, np.asarray(cv2.bitwise_and(region.strokes, inside), np.uint8)
+    if np.count_nonzero(strokes) < _FEWEST:
+        strokes = np.asarray(cv2.bitwise_and(_guess_strokes(page, ground), inside), np.uint8)
+    reduction = max(1, int(size / _ENOUGH))
+    if reduction > 1:
+        shape = (max(1, page.shape[1] // reduction), max(1, page.shape[0] // reduction))
+        page, ground, mask, strokes = (
+            np.asarray(cv2.resize(layer, shape, interpolation=cv2.INTER_AREA), np.uint8)
+            for layer in (page, ground, mask, strokes)
+        )
+        strokes = np.where(strokes > 127, 255, 0).astype(np.uint8)
+    return _Look(
+        page.astype(np.float32), ground.astype(np.float32), mask, strokes, size / reduction, reduction
     )
 
 
@@ -123,30 +158,38 @@ def _flat(colour: RGB) -> Fill:
     return Fill(colour, colour)
 
 
-def _ground(page: Pixels, plate: Image | None, region: Region) -> Pixels:
+def _ground(page: Image, plate: Image | None, region: Region) -> Image:
     """The ground under every pixel of the region, same shape as the page's cut-out."""
     if plate is not None:
-        return plate[region.box.slices].astype(np.float32)
+        return plate[region.box.slices]
     around = page[region.mask == 0]
     colour = np.median(around if len(around) else page.reshape(-1, 3), axis=0)
-    return np.broadcast_to(colour, page.shape).astype(np.float32)
+    return np.ascontiguousarray(np.broadcast_to(colour.astype(np.uint8), page.shape))
 
 
-def _guess_strokes(page: Pixels, ground: Pixels) -> Mask:
+def _inside_lines(block: TextBlock, region: Region) -> Mask:
+    """255 inside the OCR boxes: what lies outside them (a stripe, a frame) has no say in the style."""
+    inside = np.zeros(region.mask.shape, np.uint8)
+    for line in block.lines:
+        corners = np.rint(line.polygon - (region.box.left, region.box.top)).astype(np.int32)
+        cv2.fillConvexPoly(inside, corners, 255)
+    return inside
+
+
+def _guess_strokes(page: Image, ground: Image) -> Mask:
     """Strokes where the mask has none: what differs most from the ground (Otsu)."""
-    distance = largest(page - ground).astype(np.uint8)
+    distance = np.asarray(cv2.absdiff(page, ground), np.uint8).max(axis=2)
     threshold, strokes = cv2.threshold(distance, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     return np.asarray(strokes if threshold >= 12 else np.zeros_like(distance), np.uint8)
 
 
-def _innermost(
-    page: Pixels, ground: Pixels, strokes: Mask, block: TextBlock, region: Region, ink: Ink, fonts: FontSet
-) -> Mask:
+def _innermost(look: _Look, block: TextBlock, region: Region, ink: Ink, fonts: FontSet) -> Mask:
     """The bodies inside an outline, where what was taken for strokes is the outline.
 
     The counters of a glyph show the ground; what a closed outline surrounds shows another colour, and has
     the shape of the text.
     """
+    page, strokes = look.page, look.strokes
     hull = np.zeros_like(strokes)
     contours, _ = cv2.findContours(strokes, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(hull, contours, -1, 255, cv2.FILLED)
@@ -161,10 +204,11 @@ def _innermost(
     bodies = np.where((hull > 0) & (length(page - body) <= _UNLIKE), 255, 0).astype(np.uint8)
     longest = max(range(len(block.lines)), key=lambda index: len(block.lines[index].text))
     shaped = fonts.shape(clean(block.lines[longest].text), "zh", _BOLD)
-    rect, origin = ink.lines[longest].rect, (region.box.left, region.box.top)
-    likeness = [
-        _likeness(ink.frame.cut(candidate, rect, origin)[0], shaped) for candidate in (strokes, bodies)
-    ]
+    rect, whole = ink.lines[longest].rect, (region.box.width, region.box.height)
+    likeness = []
+    for candidate in (strokes, bodies):
+        full = np.asarray(cv2.resize(candidate, whole), np.uint8)
+        likeness.append(_likeness(ink.frame.cut(full, rect, (region.box.left, region.box.top))[0], shaped))
     return bodies if likeness[1] > likeness[0] + _CLEARLY_LIKER else strokes
 
 
@@ -193,23 +237,17 @@ def _cores(page: Pixels, ground: Pixels, strokes: Mask) -> NDArray[np.bool_]:
     return np.asarray(cores)
 
 
-def _weight(
-    page: Pixels,
-    ground: Pixels,
-    region: Region,
-    strokes: Mask,
-    fill: RGB,
-    text: str,
-    size: float,
-    fonts: FontSet,
-) -> int:
+def _weight(look: _Look, fill: RGB, text: str, fonts: FontSet) -> int:
     """The weight at which the same text in our font, at the same size, has strokes as wide as these."""
-    axis = np.array(fill, np.float32) - ground
-    near = cv2.dilate(strokes, np.ones((3, 3), np.uint8))
-    coverage = np.where((region.mask > 0) & (near > 0), coverage_of(page - ground, axis), np.float32(0))
-    if float(np.median(length(axis)[strokes > 0])) < _UNLIKE:  # white on white: only the outline tells
-        coverage = strokes.astype(np.float32) / 255
-    share = _stroke_width(coverage)
+    axis = np.array(fill, np.float32) - look.ground
+    coverage = look.strokes.astype(np.float32) / 255
+    if (
+        float(np.median(length(axis)[look.strokes > 0])) > _UNLIKE
+    ):  # else white on white: only the outline tells
+        near = cv2.dilate(look.strokes, np.ones((3, 3), np.uint8))
+        inked = (look.mask > 0) & (near > 0)
+        coverage = np.where(inked, coverage_of(look.page - look.ground, axis), np.float32(0))
+    share, size = _stroke_width(coverage), look.size
     widths = []
     for trial in _TRIAL_WEIGHTS:
         shaped = fonts.shape(text, "zh", trial)
@@ -229,15 +267,18 @@ def _stroke_width(coverage: Pixels) -> float:
     return 2 * float(coverage.sum()) / max(contour, 1.0)
 
 
-def _gradient(page: Pixels, cores: NDArray[np.bool_], ink: Ink, region: Region, fill: RGB) -> Fill | None:
+def _gradient(look: _Look, cores: NDArray[np.bool_], ink: Ink, region: Region) -> Fill | None:
     """A fill that changes steadily down each line, or along the block; None where one colour is enough."""
     rows, columns = np.nonzero(cores)
     step = max(1, len(rows) // 4000)
     rows, columns = rows[::step], columns[::step]
-    colours = page[rows, columns]
+    colours = look.page[rows, columns]
     if float(colours.std(axis=0).max()) < _FLAT:
         return None
-    points = np.stack([columns + region.box.left + 0.5, rows + region.box.top + 0.5], axis=1)
+    scale = look.reduction
+    points = np.stack(
+        [(columns + 0.5) * scale + region.box.left, (rows + 0.5) * scale + region.box.top], axis=1
+    )
     local = ink.frame.to_local(points)
     along = (local[:, 0] - ink.rect.left) / max(ink.rect.width, 1.0)
     down = np.full(len(local), np.nan)
