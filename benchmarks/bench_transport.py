@@ -1,0 +1,109 @@
+"""Tiles per second through gRPC and through shared memory, with a model that only copies.
+
+    make bench-transport
+
+Both ways in turn, several rounds in one run: quote the ratio, not the absolute number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from worker.adapters.triton import TritonInpainter, TritonOptions
+from worker.embedded import EmbeddedTriton
+
+SIZE = 512
+TILES = 200
+ROUNDS = 5
+
+_CONFIG = """
+name: "identity_{size}"
+backend: "python"
+max_batch_size: 16
+input [
+  {{ name: "image" data_type: TYPE_UINT8 dims: [{size}, {size}, 3] }},
+  {{ name: "mask" data_type: TYPE_UINT8 dims: [{size}, {size}, 1] }}
+]
+output [{{ name: "inpainted" data_type: TYPE_UINT8 dims: [{size}, {size}, 3] }}]
+dynamic_batching {{ max_queue_delay_microseconds: 2000 }}
+instance_group [{{ count: 1 kind: KIND_CPU }}]
+"""
+
+_MODEL = """
+import triton_python_backend_utils as pb_utils
+
+class TritonPythonModel:
+    def execute(self, requests):
+        tiles = [pb_utils.get_input_tensor_by_name(request, "image").as_numpy() for request in requests]
+        return [pb_utils.InferenceResponse([pb_utils.Tensor("inpainted", tile)]) for tile in tiles]
+"""
+
+
+async def _tiles_per_second(inpainter: TritonInpainter, inflight: int) -> tuple[float, float]:
+    """Tiles a second, and milliseconds of this process's CPU a tile."""
+    image = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), np.uint8)
+    mask = np.zeros((SIZE, SIZE, 1), np.uint8)
+    slots = asyncio.Semaphore(inflight)
+
+    async def one() -> None:
+        async with slots:
+            await inpainter.inpaint(image, mask)
+
+    started, cpu = time.perf_counter(), time.process_time()
+    await asyncio.gather(*(one() for _ in range(TILES)))
+    return TILES / (time.perf_counter() - started), (time.process_time() - cpu) * 1000 / TILES
+
+
+async def _measure(url: str) -> Table:
+    ways: tuple[Literal["off", "on"], ...] = ("off", "on")
+    clients = {way: TritonInpainter(TritonOptions(url, shared_memory=way)) for way in ways}
+    table = Table(title=f"{SIZE} px tiles, {TILES} a round, median of {ROUNDS} rounds in turn")
+    for column in ("in flight", "gRPC tiles/s", "memory tiles/s", "ratio", "gRPC CPU ms", "memory CPU ms"):
+        table.add_column(column, justify="right")
+    for inflight in (1, 4, 16):
+        rates: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+        for _ in range(ROUNDS + 1):
+            for way in ways:
+                rates[way].append(await _tiles_per_second(clients[way], inflight))
+        # The first round warms up.
+        rate = {way: statistics.median(rate for rate, _ in rates[way][1:]) for way in ways}
+        cpu = {way: statistics.median(cpu for _, cpu in rates[way][1:]) for way in ways}
+        ratio = statistics.median(
+            memory / message
+            for (memory, _), (message, _) in zip(rates["on"][1:], rates["off"][1:], strict=True)
+        )
+        table.add_row(
+            str(inflight),
+            f"{rate['off']:.0f}",
+            f"{rate['on']:.0f}",
+            f"{ratio:.2f}",
+            f"{cpu['off']:.2f}",
+            f"{cpu['on']:.2f}",
+        )
+    for client in clients.values():
+        await client.close()
+    return table
+
+
+def main() -> None:
+    """Serve the identity model and print the table."""
+    with tempfile.TemporaryDirectory() as repository:
+        version = Path(repository) / f"identity_{SIZE}" / "1"
+        version.mkdir(parents=True)
+        (version / "model.py").write_text(_MODEL)
+        (version.parent / "config.pbtxt").write_text(_CONFIG.format(size=SIZE))
+        with EmbeddedTriton(Path(repository)) as server:
+            Console().print(asyncio.run(_measure(server.url)))
+
+
+if __name__ == "__main__":
+    main()
