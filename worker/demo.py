@@ -196,7 +196,7 @@ def _collect(sample: _Sample, result: dict[str, Any], out: Path) -> list[str]:
         json.dumps(result, ensure_ascii=False, indent=1), encoding="utf-8"
     )
     if result["image_url"] is None:
-        return [name, "0", *[""] * len(_STAGES), f"[red]{result['error']['code']}[/]"]
+        return [f"[red]{sample.image.name}: {result['error']['code']}[/]", "", *[""] * len(_STAGES)]
     stored = path_of(result["image_url"])
     target = out / f"{name}.{result['target_language']}{stored.suffix}"
     shutil.copy(stored, target)
@@ -206,16 +206,18 @@ def _collect(sample: _Sample, result: dict[str, Any], out: Path) -> list[str]:
         side_by_side([sample.image, plate, target], out / f"{name}.side-by-side.jpg")
     translated = sum(block["status"] == "translated" for block in result["blocks"])
     timings = [f"{result['timings_ms'].get(stage, 0):.0f}" for stage in _STAGES]
-    return [name, f"{translated}/{len(result['blocks'])}", *timings, target.name]
+    return [target.name, f"{translated}/{len(result['blocks'])}", *timings]
 
 
 def _table(rows: Sequence[Sequence[str]], out: Path) -> Table:
-    table = Table(title=f"milliseconds by stage; pictures in {out}/")
-    table.add_column("image")
-    table.add_column("blocks", justify="right")
-    for stage in _STAGES:
-        table.add_column(stage, justify="right")
-    table.add_column("result")
+    """One row for each picture; narrow enough for 80 columns."""
+    caption = f"blocks: translated/all; stages: milliseconds; pictures in {out}/"
+    table = Table(
+        box=None, padding=(0, 1, 0, 0), header_style="bold", caption=caption, caption_justify="left"
+    )
+    table.add_column("output file", no_wrap=True)
+    for name in ("blocks", *_STAGES):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*row)
     return table
