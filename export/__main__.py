@@ -32,7 +32,9 @@ def _tiles(text: str) -> tuple[int, ...]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m export", description="LaMa to a Triton model repository.")
+    parser = argparse.ArgumentParser(
+        prog="python -m export", description="LaMa to a Triton model repository."
+    )
     commands = parser.add_subparsers(required=True, metavar="build | verify")
 
     build = commands.add_parser("build", help="weights → verified model repository")
@@ -47,8 +49,12 @@ def _parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", help="models against torch in float32")
     verify.add_argument("--weights", default="compact", help="what the models were built from")
     verify.add_argument("--repository", type=Path, default=Path("model_repository"))
-    verify.add_argument("--triton", metavar="URL", help="compare what this server (host:gRPC port) answers instead")
-    verify.add_argument("--golden", nargs=2, type=Path, metavar=("CKPT", "NPZ"), help="a case of the official generator")
+    verify.add_argument(
+        "--triton", metavar="URL", help="compare what this server (host:gRPC port) answers instead"
+    )
+    verify.add_argument(
+        "--golden", nargs=2, type=Path, metavar=("CKPT", "NPZ"), help="a case of the official generator"
+    )
     verify.add_argument("--precision", choices=["fp32", "fp16", "fp16-fft32"], default="fp32")
     verify.add_argument("--cache", type=Path, default=Path(".cache/weights"))
     verify.set_defaults(run=_verify)
@@ -73,7 +79,7 @@ def _verify(options: argparse.Namespace) -> None:
 
     if options.golden:
         with tempfile.TemporaryDirectory() as scratch:
-            for name, difference in verify_golden(*options.golden, Path(scratch)):
+            for name, difference in verify_golden(options.golden[0], options.golden[1], Path(scratch)):
                 print(f"golden case, {name}: max |Δ| {difference:.1e}")
         return
     reference = torch_engine(load_model(weights_path(options.weights, options.cache)))

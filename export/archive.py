@@ -1,8 +1,8 @@
 """Tensors out of torch's zip archives (checkpoints and TorchScript) without executing anything in them.
 
-A pickle may name any callable; here every name but the few that rebuild a tensor becomes an inert stand-in that only
-remembers its attributes. That also reads Lightning checkpoints full of foreign classes and the object tree of a
-TorchScript file, whose code is never looked at.
+A pickle may name any callable; here every name but the few that rebuild a tensor becomes an inert stand-in
+that only remembers its attributes. That also reads Lightning checkpoints full of foreign classes and the
+object tree of a TorchScript file, whose code is never looked at.
 """
 
 from __future__ import annotations
@@ -48,7 +48,15 @@ def read_archive(path: Path) -> dict[str, Tensor]:
             root = _Reader(archive, index).load()
     except (zipfile.BadZipFile, EOFError) as error:
         raise ExportError(f"{path}: not a torch checkpoint, or a truncated one ({error})") from error
-    except (pickle.UnpicklingError, KeyError, ValueError, TypeError, IndexError, AttributeError, RuntimeError) as error:
+    except (
+        pickle.UnpicklingError,
+        KeyError,
+        ValueError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        RuntimeError,
+    ) as error:
         raise ExportError(f"{path}: its pickle cannot be read ({error})") from error
     return dict(_tensors(root, ""))
 
@@ -99,7 +107,9 @@ class _Reader(pickle.Unpickler):
         return storage
 
 
-def _rebuild_tensor(storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Tensor:
+def _rebuild_tensor(
+    storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any
+) -> Tensor:
     return torch.as_strided(storage, tuple(size), tuple(stride), offset).clone()
 
 

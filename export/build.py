@@ -52,7 +52,8 @@ def build(options: BuildOptions) -> list[Row]:
     """Write the repository, verify every model in it, and only then put it in place.
 
     Raises:
-        ExportError: Anything wrong with weights, sizes, the output or the result; the old repository is untouched.
+        ExportError: Anything wrong with weights, sizes, the output or the result; the old repository is
+        untouched.
     """
     if not options.tiles or len(set(options.tiles)) != len(options.tiles):
         raise ExportError("--tiles: name each tile size once, for example 256,512")
@@ -61,7 +62,9 @@ def build(options: BuildOptions) -> list[Row]:
     if options.precision == "fp16" and options.target != "cpu":
         largest = largest_activation(model, options.tiles[0])
         if largest > HALF_MAX / 4:
-            raise ExportError(f"activations reach {largest:,.0f}, fp16 ends at {HALF_MAX:,.0f}: use --precision fp16-fft32")
+            raise ExportError(
+                f"activations reach {largest:,.0f}, fp16 ends at {HALF_MAX:,.0f}: use --precision fp16-fft32"
+            )
     rows = []
     with staged(options.out) as folder:
         for size in options.tiles:

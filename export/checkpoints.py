@@ -52,14 +52,18 @@ def generator_tensors(path: Path) -> dict[str, Tensor]:
     else:
         tensors = read_archive(path)
     for prefix in _PREFIXES:
-        found = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+        found = {
+            name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)
+        }
         if "stem.0.weight" in found or any(re.match(r"model\.\d+\.", name) for name in found):
             return found
-    raise ExportError(f"{path}: not LaMa's weights: none of its {len(tensors)} tensors is named model.1.ffc… or stem.0…")
+    raise ExportError(
+        f"{path}: not LaMa's weights: none of its {len(tensors)} tensors is named model.1.ffc… or stem.0…"
+    )
 
 
 def lama_size(tensors: dict[str, Tensor]) -> LamaSize:
-    """Dimensions of an official generator; KeyError names the first tensor that should be there and is not."""
+    """Dimensions of an official generator; KeyError names the first tensor that should be there."""
     channels = tensors["model.1.ffc.convl2l.weight"].shape[0]
     steps = {int(name.split(".")[1]) for name in tensors if re.match(r"model\.\d+\.ffc\.", name)}
     blocks = {int(name.split(".")[1]) for name in tensors if re.match(r"model\.\d+\.conv1\.ffc\.", name)}

@@ -1,10 +1,10 @@
-"""The compact LaMa that ships: LaMa's FFC blocks behind a push-pull prefill.
+"""The compact LaMa that ships: LaMa's FFC blocks behind two fills that need no training.
 
-What differs from the official generator, and why (export/README.md has the measurements):
-the hole is filled by push-pull first and the network only adds a residual, so training starts at the prefill's
-quality instead of at grey; two scales by space-to-depth instead of full-resolution convolutions, because those
-dominate the time of a narrow network on a CPU; and a way around the bottleneck at half resolution, so that
-edges keep their place.
+What differs from the official generator, and why (docs/model-card.md has the measurements): the network sees
+the hole filled smoothly and filled from the tile's strongest waves (export/prefill.py), decides which to
+believe, and adds a residual, so that training starts above OpenCV's methods instead of at grey;
+space-to-depth instead of full-resolution convolutions, because those dominate the time of a narrow network on
+a CPU; and a way around the bottleneck at half resolution, so that edges keep their place.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from export.lama import Concat, FfcBlock, split_channels
+from export.prefill import SpectralFill, prefill
 
-#: The pyramid of the prefill ends where a tile of 512 px is one pixel wide.
-PREFILL_LEVELS = 9
 LEAK = 0.1
 #: What BatchNorm's scale at the end of each block starts from.
 BLOCK_GAIN = 0.3
@@ -35,22 +34,22 @@ class CompactSize:
         global_share: Share of the bottleneck that sees the spectrum.
     """
 
-    channels: int = 128
+    channels: int = 64
     detail: int = 32
-    blocks: int = 4
+    blocks: int = 5
     global_share: float = 0.5
 
     @property
     def stride(self) -> int:
-        """Height and width of every input must be multiples of this, in pixels (as for the official sizes)."""
+        """Height and width of every input must be multiples of this, in pixels (as for big-lama)."""
         return 8
 
 
 class ConvBnAct(nn.Sequential):
     """3×3 convolution, BatchNorm, leaky ReLU.
 
-    Leaky, because inside the hole the quickest way to a small residual is to silence every feature there, and a plain ReLU
-    never wakes up again.
+    Leaky, because inside the hole the quickest way to a small residual is to silence every feature there, and
+    a plain ReLU never wakes up again.
     """
 
     def __init__(self, source: int, target: int, stride: int = 1) -> None:
@@ -62,7 +61,7 @@ class ConvBnAct(nn.Sequential):
 
 
 class CompactLama(nn.Module):
-    """Prefill, then the residual from FFC blocks at a quarter of the resolution.
+    """Two fills, then FFC blocks at a quarter of the resolution.
 
     Attributes:
         size: The dimensions the module was built with.
@@ -72,15 +71,16 @@ class CompactLama(nn.Module):
         super().__init__()
         self.size = size
         parts = split_channels(size.channels, size.global_share)
-        self.stem = ConvBnAct(4 * 4, size.detail)
-        self.down = ConvBnAct(size.detail + 4 * 4, size.channels, stride=2)
+        self.waves = SpectralFill()
+        self.stem = ConvBnAct(4 * 7, size.detail)
+        self.down = ConvBnAct(size.detail + 4 * 7, size.channels, stride=2)
         self.blocks = nn.Sequential(*(FfcBlock(parts, padding_mode="zeros") for _ in range(size.blocks)))
         self.join = Concat()
         self.up = nn.Sequential(nn.Conv2d(size.channels, 4 * size.detail, 3, padding=1), nn.PixelShuffle(2))
         self.fuse = ConvBnAct(2 * size.detail, 2 * size.detail)
-        self.head = nn.Conv2d(2 * size.detail, 4 * 3, 3, padding=1)
+        self.head = nn.Conv2d(2 * size.detail, 4 * 4, 3, padding=1)
         self.parts = parts
-        # Training starts at the prefill, with blocks that are nearly the identity.
+        # Training starts half way between the two fills, with blocks that are nearly the identity.
         for block in self.blocks:
             for norm in (block.conv2.bn_l, block.conv2.bn_g):  # type: ignore[union-attr]
                 nn.init.constant_(norm.weight, BLOCK_GAIN)  # type: ignore[union-attr, arg-type]
@@ -90,41 +90,16 @@ class CompactLama(nn.Module):
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """Predict the picture; arguments and result as in `export.lama.Lama.forward`, not clipped to 0..1."""
         filled = prefill(image, mask)
-        return filled + self.residual(filled, mask)
+        waves = self.waves(filled, mask)
+        return self.refined(filled, waves, mask)
 
-    def residual(self, filled: Tensor, mask: Tensor) -> Tensor:
-        """What the network adds to the prefill; (B, 3, H, W)."""
-        half = F.pixel_unshuffle(torch.cat([filled - 0.5, mask], dim=1), 2)
+    def refined(self, filled: Tensor, waves: Tensor, mask: Tensor) -> Tensor:
+        """Between the two fills, plus a residual; (B, 3, H, W) each, in the weights' precision."""
+        half = F.pixel_unshuffle(torch.cat([filled - 0.5, waves - filled, mask], dim=1), 2)
         detail = self.stem(half)
         x = self.down(torch.cat([detail, half], dim=1))
         local, globl = self.blocks((x[:, : self.parts[0]], x[:, self.parts[0] :]))
         x = self.up(self.join((local, globl)))
-        out: Tensor = F.pixel_shuffle(self.head(self.fuse(torch.cat([x, detail], dim=1))), 2)
-        return out
-
-
-def prefill(image: Tensor, mask: Tensor) -> Tensor:
-    """Fill the hole by push-pull: averages of what is known, from the finest scale that knows anything.
-
-    Args:
-        image: (B, 3, H, W); its pixels under the mask are never read.
-        mask: (B, 1, H, W), 1 where the hole is.
-
-    Returns:
-        (B, 3, H, W), equal to the image outside the hole.
-    """
-    known = 1 - mask
-    levels = [(image * known, known)]
-    for _ in range(PREFILL_LEVELS):
-        colour, weight = levels[-1]
-        if min(weight.shape[-2:]) < 2:
-            break
-        colour, weight = F.avg_pool2d(colour, 2, ceil_mode=True), F.avg_pool2d(weight, 2, ceil_mode=True)
-        levels.append((colour / weight.clamp(min=1e-6), (weight > 0).to(weight.dtype)))
-        colour, weight = levels[-1]
-        levels[-1] = (colour * weight, weight)
-    below = levels[-1][0]
-    for colour, weight in reversed(levels[:-1]):
-        above = F.interpolate(below, size=colour.shape[-2:], mode="bilinear", align_corners=False)
-        below = colour + (1 - weight) * above
-    return below
+        out = F.pixel_shuffle(self.head(self.fuse(torch.cat([x, detail], dim=1))), 2)
+        trust, residual = torch.sigmoid(out[:, :1].to(filled.dtype)), out[:, 1:].to(filled.dtype)
+        return filled + trust * (waves - filled) + residual

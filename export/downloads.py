@@ -70,7 +70,9 @@ def fetch(published: Published, folder: Path) -> Path:
             break
         except urllib.error.HTTPError as error:
             if error.code < 500:
-                raise ExportError(f"{published.url}: the server answers {error.code} {error.reason}") from error
+                raise ExportError(
+                    f"{published.url}: the server answers {error.code} {error.reason}"
+                ) from error
             failure: Exception = error
         except (OSError, http.client.HTTPException) as error:
             failure = error

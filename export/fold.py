@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from export.lama import FFC, FfcBnAct, FourierUnit
+from export.lama import FfcBnAct, FourierUnit
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -36,7 +36,7 @@ def folded(model: M) -> M:
 
 def _fold_ffc(layer: FfcBnAct) -> None:
     """Both paths into a part are scaled alike; the shift goes to the first of them."""
-    ffc = cast(FFC, layer.ffc)
+    ffc = layer.ffc
     spectral = None if ffc.convg2g is None else ffc.convg2g.conv2
     for name, paths in (("bn_l", (ffc.convl2l, ffc.convg2l)), ("bn_g", (ffc.convl2g, spectral))):
         bn = getattr(layer, name)
@@ -54,7 +54,9 @@ def _fold_sequence(steps: nn.Sequential) -> None:
 
 
 @torch.no_grad()
-def _fold_into(convolutions: list[nn.Conv2d] | list[nn.Conv2d | nn.ConvTranspose2d], bn: nn.BatchNorm2d) -> None:
+def _fold_into(
+    convolutions: list[nn.Conv2d] | list[nn.Conv2d | nn.ConvTranspose2d], bn: nn.BatchNorm2d
+) -> None:
     mean, variance = cast(Tensor, bn.running_mean).double(), cast(Tensor, bn.running_var).double()
     scale = bn.weight.double() / torch.sqrt(variance + bn.eps)
     shift = bn.bias.double() - mean * scale

@@ -12,21 +12,26 @@ from typing import Literal
 
 import numpy as np
 import onnx
+import onnxscript
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from onnxscript import optimizer
 from torch import Tensor, nn
 
-from export.compact import CompactLama, prefill
+from export.compact import CompactLama
 from export.dft import with_matrices
 from export.errors import ExportError
 from export.fold import folded
 from export.lama import Lama
+from export.prefill import SpectralFill, prefill
 
 #: fp32; fp16 throughout; fp16 with the Fourier units in float32, for weights whose spectra overflow.
 Precision = Literal["fp32", "fp16", "fp16-fft32"]
 OPSET = 20
 #: Constants at least this long are stored in half precision when a CPU file is asked for in fp16.
 _STORED_HALF = 256
+#: Constants up to this long are computed at export.
+_FOLDED = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +58,31 @@ class FloatGraph(nn.Module):
         for length in (spec.height, spec.width):
             if length <= 0 or length % stride:
                 raise ExportError(f"tile size {length}: must be a positive multiple of {stride}")
-        bottleneck = 4 if isinstance(model, CompactLama) else stride
-        self.half = spec.precision != "fp32"
-        network = folded(model)
-        if self.half:
-            network = network.half()
+        scale = 4 if isinstance(model, CompactLama) else stride
+        self.in_half = spec.precision != "fp32"
         float32 = spec.precision == "fp16-fft32"
-        self.network = with_matrices(network, spec.height // bottleneck, spec.width // bottleneck, float32=float32)
-        if self.half and not float32:
-            self.network = self.network.half()
+        tile = (spec.height, spec.width)
+        network: nn.Module = folded(model)
+        if self.in_half:
+            network = network.half()
+        network = with_matrices(network, tile, (tile[0] // scale, tile[1] // scale), float32=float32)
+        if self.in_half and not float32:
+            network = network.half()
+        for module in network.modules():
+            if isinstance(module, SpectralFill):
+                # Sums over a whole tile, compared with thresholds: float32, whatever the network runs in.
+                module.float()
+        self.network = network
         self.compact = isinstance(model, CompactLama)
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """(B, 3, H, W) and (B, 1, H, W) float32 → (B, 3, H, W) float32."""
-        if not self.half:
+        if not self.in_half:
             out: Tensor = self.network(image, mask)
         elif self.compact:
-            # The prefill averages over the whole tile: it stays in float32.
             filled = prefill(image, mask)
-            out = filled + self.network.residual(filled.half(), mask.half()).float()  # type: ignore[operator]
+            waves = self.network.waves(filled, mask)  # type: ignore[operator]
+            out = self.network.refined(filled.half(), waves.half(), mask.half()).float()  # type: ignore[operator]
         else:
             out = self.network(image.half(), mask.half()).float()
         return out
@@ -111,6 +122,12 @@ def export_float(model: Lama | CompactLama, spec: TileSpec, path: Path) -> None:
     _export(graph, inputs, "predicted", path)
 
 
+def export_native(model: Lama | CompactLama, spec: TileSpec, path: Path) -> None:
+    """Write the module as it is, with DFT operators and BatchNorm: what `make bench-model` compares with."""
+    inputs = (torch.zeros(2, 3, spec.height, spec.width), torch.zeros(2, 1, spec.height, spec.width))
+    _export(model, inputs, "predicted", path)
+
+
 def _export(module: nn.Module, inputs: tuple[Tensor, Tensor], output: str, path: Path) -> None:
     batch = torch.export.Dim("batch", min=1, max=64)
     # The exporter narrates; only its errors are of interest.
@@ -126,11 +143,14 @@ def _export(module: nn.Module, inputs: tuple[Tensor, Tensor], output: str, path:
             dynamic_shapes=({0: batch}, {0: batch}),
             opset_version=OPSET,
             external_data=False,
+            optimize=False,
             verbose=False,
         )
-    if program is None:
-        raise ExportError(f"{path}: torch's exporter returned nothing")
-    proto = program.model_proto
+        if program is None:
+            raise ExportError(f"{path}: torch's exporter returned nothing")
+        # Engines fold constants when they load; here it would only repeat the waves once for every use.
+        proto = optimizer.optimize(program.model, input_size_limit=_FOLDED, output_size_limit=_FOLDED)
+        proto = onnxscript.ir.to_proto(proto)
     _strip(proto)
     onnx.checker.check_model(proto)
     onnx.save(proto, path)

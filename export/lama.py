@@ -7,10 +7,13 @@ the generator is a sequence `model.0`, `model.1`, …, whose numbers depend on i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+#: Official LaMa pads by reflection; zeros are cheaper and do for the compact one.
+PaddingMode = Literal["reflect", "zeros"]
 #: A feature map split into its local and its global channels; either part may be missing (None).
 Pair = tuple[Tensor | None, Tensor | None]
 
@@ -34,7 +37,7 @@ class LamaSize:
     @property
     def stride(self) -> int:
         """Height and width of every input must be multiples of this, in pixels."""
-        return 2**self.downsamplings
+        return 1 << self.downsamplings
 
 
 class FourierUnit(nn.Module):
@@ -85,7 +88,7 @@ class FFC(nn.Module):
         kernel: int,
         stride: int,
         padding: int,
-        padding_mode: str,
+        padding_mode: PaddingMode,
     ) -> None:
         super().__init__()
 
@@ -118,7 +121,7 @@ class FfcBnAct(nn.Module):
         kernel: int,
         stride: int = 1,
         padding: int = 0,
-        padding_mode: str = "reflect",
+        padding_mode: PaddingMode = "reflect",
     ) -> None:
         super().__init__()
         self.ffc = FFC(inputs, outputs, kernel, stride, padding, padding_mode)
@@ -135,7 +138,7 @@ class FfcBnAct(nn.Module):
 class FfcBlock(nn.Module):
     """Two 3×3 FFC layers and the way around them."""
 
-    def __init__(self, parts: tuple[int, int], padding_mode: str = "reflect") -> None:
+    def __init__(self, parts: tuple[int, int], padding_mode: PaddingMode = "reflect") -> None:
         super().__init__()
         self.conv1 = FfcBnAct(parts, parts, kernel=3, padding=1, padding_mode=padding_mode)
         self.conv2 = FfcBnAct(parts, parts, kernel=3, padding=1, padding_mode=padding_mode)
@@ -144,8 +147,6 @@ class FfcBlock(nn.Module):
         """(local, global) → (local, global)."""
         local, globl = self.conv2(self.conv1(pair))
         return _sum(local, pair[0]), _sum(globl, pair[1])
-
-
 
 
 class Concat(nn.Module):

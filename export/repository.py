@@ -46,14 +46,15 @@ _WARMUP = """\
   }}"""
 
 _CPU_OPTIONS = """\
-# 0: every core the server may use. With several instances give each its share: two sessions on the same cores collapse.
+# 0: every core the server may use. With several instances give each its share: two sessions on the same cores
+# collapse.
 parameters { key: "intra_op_threads" value { string_value: "0" } }
 """
 
 _ONNXRUNTIME_OPTIONS = """\
 # TensorRT inside ONNX Runtime, with what it cannot take left to CUDA. The caches survive restarts when
-# /var/cache/triton is a volume; without them every start builds the engine anew. To use CUDA alone, replace the
-# accelerator by:  name: "cuda"  parameters {{ key: "cudnn_conv_algo_search" value: "EXHAUSTIVE" }}
+# /var/cache/triton is a volume; without them every start builds the engine anew. To use CUDA alone, replace
+# the accelerator by:  name: "cuda"  parameters {{ key: "cudnn_conv_algo_search" value: "EXHAUSTIVE" }}
 optimization {{
   execution_accelerators {{
     gpu_execution_accelerator [{{
@@ -73,9 +74,10 @@ optimization {{
 
 _TRTEXEC = """\
 #!/bin/sh
-# Builds the TensorRT plans of this repository. Run it inside the very container that serves them, on the very GPU:
-#   docker run --rm --gpus all -v "$PWD:/models" nvcr.io/nvidia/tritonserver:TAG sh /models/build_plans.sh
-# Precision comes from the ONNX file, which holds the casts (TensorRT 11 is strongly typed); before 11, --stronglyTyped says so.
+# Builds the TensorRT plans of this repository. Run it inside the very container that serves them, on the very
+# GPU: docker run --rm --gpus all -v "$PWD:/models" nvcr.io/nvidia/tritonserver:TAG sh /models/build_plans.sh
+# Precision comes from the ONNX file, which holds the casts (TensorRT 11 is strongly typed); before 11,
+# --stronglyTyped says so.
 set -eu
 cd "$(dirname "$0")"
 {commands}
@@ -150,8 +152,8 @@ def _profiles(size: int) -> dict[str, str]:
 def staged(out: Path) -> Iterator[Path]:
     """A folder beside `out` to build in; its entries replace those of `out` when the block ends well.
 
-    Each entry moves by rename, and all move back when one cannot: a reader sees old models or new ones, never a
-    half-written one. On any error `out` stays as it was.
+    Each entry moves by rename, and all move back when one cannot: a reader sees old models or new ones, never
+    a half-written one. On any error `out` stays as it was.
 
     Raises:
         ExportError: `out` cannot be written.

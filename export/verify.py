@@ -1,4 +1,4 @@
-"""How far an exported model is from torch in float32: the table that ends every build, and `python -m export verify`."""
+"""How far an exported model is from torch in float32: the table that ends every build."""
 
 from __future__ import annotations
 
@@ -104,7 +104,9 @@ def onnx_engine(path: Path, threads: int = 0) -> Engine:
     return run
 
 
-def compare(name: str, engine: Engine, reference: Engine, size: int, path: Path | None, batches: tuple[int, ...]) -> Row:
+def compare(
+    name: str, engine: Engine, reference: Engine, size: int, path: Path | None, batches: tuple[int, ...]
+) -> Row:
     """Run the sample tiles in the given batch sizes through both.
 
     Raises:
@@ -143,7 +145,7 @@ def table(rows: list[Row]) -> Iterator[str]:
 
 @torch.no_grad()
 def largest_activation(model: Lama | CompactLama, size: int) -> float:
-    """The largest magnitude any layer puts out on the sample tiles, in float32: what half precision must hold."""
+    """The largest magnitude any layer puts out on the sample tiles: what half precision must hold."""
     largest = 0.0
 
     def probe(_module: nn.Module, _inputs: object, output: object) -> None:
@@ -179,7 +181,10 @@ def verify_golden(checkpoint: Path, case: Path, scratch: Path) -> list[tuple[str
     export_float(model, TileSpec(*image.shape[2:]), path)
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     exported = session.run(["predicted"], {"image": image, "mask": mask})[0]
-    found = [("torch", float(np.abs(ours - predicted).max())), ("float ONNX", float(np.abs(exported - predicted).max()))]
+    found = [
+        ("torch", float(np.abs(ours - predicted).max())),
+        ("float ONNX", float(np.abs(exported - predicted).max())),
+    ]
     for name, difference in found:
         if not difference <= GOLDEN_TOLERANCE:
             raise ExportError(f"golden case: {name} is {difference:.2e} off, {GOLDEN_TOLERANCE:.0e} allowed")

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import IterableDataset
 
 from export.training import patterns
@@ -27,7 +28,7 @@ SHEETS, HELD_OUT_SHEETS = 600, 60
 class Tile:
     """A picture (S, S, 3) uint8, its hole (S, S) {0, 1}, and what it shows."""
 
-    image: patterns.NDArray[np.uint8]
+    image: NDArray[np.uint8]
     hole: Mask
     kind: str
 
@@ -50,7 +51,7 @@ class TileSource:
             image = _augmented(rng, image)
         return Tile(np.ascontiguousarray(image), self._holes.hole(rng, size), name)
 
-    def _ground(self, rng: np.random.Generator, size: int, kind: str) -> patterns.NDArray[np.uint8]:
+    def _ground(self, rng: np.random.Generator, size: int, kind: str) -> NDArray[np.uint8]:
         if kind in ("photo", "texture"):
             return self._bank.crop(rng, kind, size)
         if kind == "poster":
@@ -64,12 +65,12 @@ class TileSource:
         return self._bank.crop(rng, "photo", size).astype(np.float32) / 255
 
 
-def _jpeg(rng: np.random.Generator, image: patterns.NDArray[np.uint8]) -> patterns.NDArray[np.uint8]:
+def _jpeg(rng: np.random.Generator, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     _, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(70, 96))])
     return cv2.imdecode(packed, cv2.IMREAD_COLOR).astype(np.uint8)
 
 
-def _augmented(rng: np.random.Generator, image: patterns.NDArray[np.uint8]) -> patterns.NDArray[np.uint8]:
+def _augmented(rng: np.random.Generator, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Turn, mirror, permute the channels, invert or stretch the tones."""
     image = np.rot90(image, int(rng.integers(4)))
     if rng.random() < 0.5:
@@ -79,19 +80,21 @@ def _augmented(rng: np.random.Generator, image: patterns.NDArray[np.uint8]) -> p
     if rng.random() < 0.15:
         image = 255 - image
     if rng.random() < 0.4:
-        table = np.clip(np.arange(256) * rng.uniform(0.7, 1.4) + rng.uniform(-40, 40), 0, 255).astype(np.uint8)
+        table = np.clip(np.arange(256) * rng.uniform(0.7, 1.4) + rng.uniform(-40, 40), 0, 255).astype(
+            np.uint8
+        )
         image = table[image]
     return image
 
 
 class TrainingTiles(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
-    """An endless stream of batches from a given step on: image (B, 3, S, S) uint8, hole (B, 1, S, S) uint8."""
+    """Batches from a given step on, endlessly: image (B, 3, S, S) uint8, hole (B, 1, S, S) uint8."""
 
     def __init__(self, cache: Path, batch: int, sizes: tuple[int, ...], start: int) -> None:
         self._cache, self._batch, self._sizes, self._start = cache, batch, sizes, start
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Batches, all tiles of a batch of one size, their count such that each batch costs about the same."""
+        """Batches of one size each, their count such that every batch costs about the same."""
         cv2.setNumThreads(0)
         source = TileSource(self._cache, held_out=False)
         step = self._start

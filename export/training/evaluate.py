@@ -1,6 +1,6 @@
 """PSNR inside the hole on the held-out set: the network against OpenCV's Telea and Navier-Stokes.
 
-    python -m export.training.evaluate export/weights/compact.safetensors --tiles 400
+python -m export.training.evaluate export/weights/compact.safetensors --tiles 400
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from export.compact import CompactLama, prefill
+from export.checkpoints import load_model
+from export.compact import CompactLama
 from export.lama import composite
+from export.prefill import prefill
 from export.training.dataset import Tile, TileSource
 from export.training.sources import DEFAULT_CACHE
 
-#: What the held-out tiles show, in turn: half pictures, half drawn grounds, regular patterns named one by one.
+#: What the held-out tiles show, in turn: half pictures, half drawn grounds, regular patterns named one by
+#: one.
 KINDS = (
     "photo", "texture", "photo", "poster", "photo", "stripes", "texture", "checks", "photo", "weave",
     "photo", "texture", "poster", "bricks", "photo", "plaid", "texture", "wood", "poster", "lattice",
@@ -74,7 +77,8 @@ def score(model: CompactLama, cases: list[Case]) -> dict[str, dict[str, float]]:
     """Aggregate PSNR in dB over all masked pixels, for each kind and for all.
 
     Returns:
-        kind → {network, telea, navier_stokes, prefill, tiles, better: share of tiles on which the network beats both}.
+        kind → {network, telea, navier_stokes, prefill, tiles, better: share of tiles on which the network
+        beats both}.
     """
     model.eval()
     errors: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
@@ -107,3 +111,44 @@ def _decibels(row: dict[str, float]) -> dict[str, float]:
         for name in ("network", "telea", "navier_stokes", "prefill")
     }
     return {**psnr, "tiles": int(row["tiles"]), "better": round(row["better"] / row["tiles"], 3)}
+
+
+def picture(model: CompactLama, cases: list[Case], side: int = 168) -> NDArray[np.uint8]:
+    """A contact sheet: hole | Telea | this network | truth, two tiles a line."""
+    rows = []
+    for case in cases:
+        image, hole = case.tile.image, case.tile.hole
+        shown = np.where(hole[..., None] > 0, np.uint8([235, 0, 160]), image)
+        cells = (shown, case.telea, inpainted(model, image, hole), image)
+        rows.append(np.hstack([cell[:side, :side] for cell in cells]))
+    pairs = [np.hstack(rows[i : i + 2]) for i in range(0, len(rows) - len(rows) % 2, 2)]
+    return np.vstack(pairs).astype(np.uint8)
+
+
+def main() -> None:
+    """Print the table of the model card, and draw its picture."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
+    parser.add_argument("--tiles", type=int, default=400)
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--picture", type=Path)
+    parser.add_argument("--shown", type=int, nargs="+", default=list(range(16)), help="held-out tiles in the picture")
+    options = parser.parse_args()
+    model = load_model(options.weights)
+    if not isinstance(model, CompactLama):
+        raise SystemExit("only a compact LaMa can be scored here")
+    cases = held_out_tiles(options.cache, options.tiles, options.size)
+    print("| held-out | tiles | this network | Telea | Navier-Stokes | smooth fill alone | better than both |")
+    print("|---|---|---|---|---|---|---|")
+    for kind, row in score(model, cases).items():
+        values = " | ".join(f"{row[name]:.2f}" for name in ("network", "telea", "navier_stokes", "prefill"))
+        print(f"| {kind} | {row['tiles']} | {values} | {100 * row['better']:.0f} % |")
+    if options.picture:
+        sheet = picture(model, [cases[i] for i in options.shown])
+        quality = [cv2.IMWRITE_PNG_COMPRESSION, 9]
+        cv2.imwrite(str(options.picture), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR), quality)
+
+
+if __name__ == "__main__":
+    main()

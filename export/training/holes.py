@@ -1,4 +1,4 @@
-"""Holes as real posters have them: strokes of text, dilated by about a tenth of its height, and some boxes."""
+"""Holes as real posters have them: strokes of text, dilated by about a tenth of its height; some boxes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from export.training.patterns import Rng
 Mask = NDArray[np.uint8]
 
 #: Han characters of product pages and a stretch of common ones; shapes matter here, not meaning.
-_PAGE = "全新升级正品保证买一送一限时优惠精选优质材料舒适透气防水防滑加厚大容量多功能智能家用便携轻薄时尚经典品牌"
+_PAGE = (
+    "全新升级正品保证买一送一限时优惠精选优质材料舒适透气防水防滑加厚大容量多功能智能家用便携轻薄时尚经典品牌"
+)
 _HAN = _PAGE + "".join(chr(code) for code in range(0x5E38, 0x6E38, 7))
 _LATIN = "ABCDEFGHKLMNPRSTUVWXYZ0123456789%+.-/"
 
@@ -58,7 +60,9 @@ def _line(rng: Rng, faces: list[tuple[Path, int]], size: int, height: int) -> Ma
         shift = max(1, int(height * rng.uniform(0.03, 0.1)))
         strokes = np.maximum(strokes, np.roll(strokes, (shift, shift), (0, 1)))
     radius = max(1, round(height * rng.uniform(0.03, 0.11)))
-    return cv2.dilate(strokes, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))).astype(np.uint8)
+    return cv2.dilate(
+        strokes, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    ).astype(np.uint8)
 
 
 def _box(line: Mask) -> Mask:
@@ -94,7 +98,8 @@ class HoleBank:
         faces = [(path, 2 if path.name.startswith("Noto") else 0) for path in fonts]
         self._size = size
         self._sheets = [
-            np.packbits(text_canvas(np.random.default_rng([seed, i]), faces, size) > 0, axis=1) for i in range(count)
+            np.packbits(text_canvas(np.random.default_rng([seed, i]), faces, size) > 0, axis=1)
+            for i in range(count)
         ]
 
     def hole(self, rng: Rng, size: int) -> Mask:

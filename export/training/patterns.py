@@ -1,6 +1,7 @@
 """Procedural grounds with structure: stripes, checks, weaves, tiles, wood, lattices of random motifs.
 
-Every function draws one float32 picture (S, S, 3), 0..1, from a numpy generator: the same seed, the same picture.
+Every function draws one float32 picture (S, S, 3), 0..1, from a numpy generator: the same seed, the same
+picture.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ Rng = np.random.Generator
 
 
 def palette(rng: Rng, count: int) -> Picture:
-    """(count, 3) colours that go together: one hue family, a random spread of lightness, or anything at all."""
+    """(count, 3) colours that go together: one hue family, a spread of lightness, or anything at all."""
     base = rng.random(3)
     spread = rng.choice([0.08, 0.2, 0.5])
     colours = np.clip(base + rng.normal(0, spread, (count, 3)), 0, 1)
@@ -116,7 +117,9 @@ def plaid(rng: Rng, size: int) -> Picture:
             level = np.float32(alpha) * edge(phase, 1 / period) * edge(np.float32(share) - phase, 1 / period)
             picture = picture * (1 - level[..., None]) + colour * level[..., None]
     if rng.random() < 0.4:
-        picture = picture * (1 + 0.08 * np.sin((u + v) * np.float32(2 * np.pi / rng.uniform(3, 7))))[..., None]
+        picture = (
+            picture * (1 + 0.08 * np.sin((u + v) * np.float32(2 * np.pi / rng.uniform(3, 7))))[..., None]
+        )
     return picture
 
 
@@ -165,7 +168,9 @@ def weave(rng: Rng, size: int) -> Picture:
     along = np.sin(np.pi * (v / np.float32(period) % 1))[..., None]
     warp, weft = palette(rng, 2)
     depth = rng.uniform(0.2, 0.9)
-    return np.where(over, warp * (1 - depth + depth * across), weft * (1 - depth + depth * along)).astype(np.float32)
+    return np.where(over, warp * (1 - depth + depth * across), weft * (1 - depth + depth * along)).astype(
+        np.float32
+    )
 
 
 def zigzag(rng: Rng, size: int) -> Picture:
@@ -186,7 +191,9 @@ def wood(rng: Rng, size: int) -> Picture:
     level = 0.5 + 0.3 * np.sin(2 * np.pi * field) + 0.2 * np.sin(2 * np.pi * 3.7 * field)
     colours = palette(rng, 2)
     if rng.random() < 0.6:
-        colours = np.clip(np.float32([0.62, 0.42, 0.25]) * rng.uniform(0.5, 1.4, (2, 1)) + rng.normal(0, 0.04, (2, 3)), 0, 1)
+        colours = np.clip(
+            np.float32([0.62, 0.42, 0.25]) * rng.uniform(0.5, 1.4, (2, 1)) + rng.normal(0, 0.04, (2, 3)), 0, 1
+        )
     return blend(colours.astype(np.float32), level.astype(np.float32))
 
 
@@ -200,7 +207,7 @@ def marble(rng: Rng, size: int) -> Picture:
 
 
 def lattice(rng: Rng, size: int) -> Picture:
-    """Any motif at all, repeated: shapes on a small canvas, tiled straight or with an offset, turned and scaled."""
+    """Any motif, repeated: shapes on a small canvas, tiled straight or with an offset, turned and scaled."""
     cell = int(rng.integers(24, 96))
     motif = np.broadcast_to(palette(rng, 1)[0], (cell, cell, 3)).copy()
     for colour in palette(rng, int(rng.integers(1, 6))):
@@ -208,7 +215,17 @@ def lattice(rng: Rng, size: int) -> Picture:
         extent = tuple(int(c) for c in rng.integers(2, max(3, cell // 3), 2))
         tone = tuple(float(c) for c in colour)
         if rng.random() < 0.5:
-            cv2.ellipse(motif, centre, extent, float(rng.uniform(0, 180)), 0, 360, tone, int(rng.choice([-1, 1, 2, 3])), cv2.LINE_AA)
+            cv2.ellipse(
+                motif,
+                centre,
+                extent,
+                float(rng.uniform(0, 180)),
+                0,
+                360,
+                tone,
+                int(rng.choice([-1, 1, 2, 3])),
+                cv2.LINE_AA,
+            )
         else:
             points = rng.integers(0, cell, (int(rng.integers(2, 5)), 2)).astype(np.int32)
             cv2.polylines(motif, [points], rng.random() < 0.5, tone, int(rng.integers(1, 5)), cv2.LINE_AA)
@@ -221,7 +238,9 @@ def lattice(rng: Rng, size: int) -> Picture:
     middle = [max(0, (s - size) // 2) for s in sheet.shape[:2]]
     matrix = matrix @ np.float64([[1, 0, -middle[1]], [0, 1, -middle[0]], [0, 0, 1]])
     flags = cv2.INTER_AREA if zoom < 0.7 else cv2.INTER_LINEAR
-    return cv2.warpAffine(sheet.astype(np.float32), matrix, (size, size), flags=flags, borderMode=cv2.BORDER_WRAP)
+    return cv2.warpAffine(
+        sheet.astype(np.float32), matrix, (size, size), flags=flags, borderMode=cv2.BORDER_WRAP
+    )
 
 
 #: name → (function, weight in training)
@@ -246,5 +265,7 @@ def pattern(rng: Rng, size: int, kind: str | None = None) -> Picture:
         kind = str(rng.choice(list(KINDS), p=weights / weights.sum()))
     picture = KINDS[kind][0](rng, size)
     if rng.random() < 0.3:
-        picture = picture * (1 + np.float32(rng.uniform(0.05, 0.3)) * smooth_noise(rng, size, size))[..., None]
+        picture = (
+            picture * (1 + np.float32(rng.uniform(0.05, 0.3)) * smooth_noise(rng, size, size))[..., None]
+        )
     return np.clip(picture, 0, 1).astype(np.float32)

@@ -103,7 +103,9 @@ def _rules(rng: Rng, picture: Picture) -> Picture:
             cv2.line(picture, centre, end, colour, width, cv2.LINE_AA)
     else:
         for _ in range(int(rng.integers(1, 9))):
-            start, end = (tuple(int(c) for c in rng.integers(-size // 2, size + size // 2, 2)) for _ in range(2))
+            start, end = (
+                tuple(int(c) for c in rng.integers(-size // 2, size + size // 2, 2)) for _ in range(2)
+            )
             cv2.line(picture, start, end, colour, width, cv2.LINE_AA)
     return picture
 

@@ -1,7 +1,7 @@
 """Freely licensed pictures, textures and fonts from Debian packages, as one flat bank on disk.
 
-`python -m export.training.sources` downloads the packages with `apt-get download`, unpacks them without root and writes
-`bank.npy` (all pixels, uint8) and `bank.json` (one entry a picture). Licences: docs/model-card.md.
+`python -m export.training.sources` downloads the packages with `apt-get download`, unpacks them without root
+and writes `bank.npy` (all pixels, uint8) and `bank.json` (one entry a picture). Licences: docs/model-card.md.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ MIN_SIDE = 256
 HOLDOUT = 8
 
 #: Normal, specular, glow and light maps of the games: not pictures.
-_MAPS = re.compile(r"_(nm|sm|gm|lm|normal|gloss|spec|alpha|mask|colou?rmask)\.|screenshot|/gui/|/icons/", re.IGNORECASE)
+_MAPS = re.compile(
+    r"_(nm|sm|gm|lm|normal|gloss|spec|alpha|mask|colou?rmask)\.|screenshot|/gui/|/icons/", re.IGNORECASE
+)
 _VARIANTS = re.compile(r"[-_ ]?(dark|light|d|l|\d+x\d+|no-logo|\d+)$", re.IGNORECASE)
 
 
@@ -153,14 +155,17 @@ class Bank:
         rows = [Entry(**row) for row in json.loads((cache / "bank.json").read_text())]
         self._pixels = np.memmap(cache / "bank.bin", np.uint8, mode="r")
         self.entries = {
-            kind: [row for row in rows if row.kind == kind and row.held_out == held_out] for kind in ("photo", "texture")
+            kind: [row for row in rows if row.kind == kind and row.held_out == held_out]
+            for kind in ("photo", "texture")
         }
 
     def crop(self, rng: np.random.Generator, kind: str, size: int) -> NDArray[np.uint8]:
         """A random `size × size` crop (size, size, 3) of a random picture of the kind."""
         rows = self.entries[kind]
         row = rows[int(rng.integers(len(rows)))]
-        picture = self._pixels[row.offset : row.offset + row.height * row.width * 3].reshape(row.height, row.width, 3)
+        picture = self._pixels[row.offset : row.offset + row.height * row.width * 3].reshape(
+            row.height, row.width, 3
+        )
         side = min(size, row.height, row.width)
         top, left = (int(rng.integers(0, length - side + 1)) for length in (row.height, row.width))
         crop = np.array(picture[top : top + side, left : left + side])

@@ -1,10 +1,12 @@
 """Train the compact LaMa; resumable, on a GPU when there is one, honest on two CPU cores.
 
-    OMP_WAIT_POLICY=passive nice -n 19 python -m export.training.train --out .cache/export-training/run --steps 12000
+    OMP_WAIT_POLICY=passive nice -n 19 python -m export.training.train --out .cache/export-training/run
+    --steps 12000
 
-The learning rate is constant, then falls linearly to zero over the last `--decay` steps: a run can be stopped at any
-time and resumed with a new `--steps`. Every `--save` steps the run's folder gets `last.ckpt` (to resume) and, scored
-on the held-out set, one line in `log.jsonl`; `best.safetensors` is the averaged network with the best score so far.
+The learning rate is constant, then falls linearly to zero over the last `--decay` steps: a run can be stopped
+at any time and resumed with a new `--steps`. Every `--save` steps the run's folder gets `last.ckpt` (to
+resume) and, scored on the held-out set, one line in `log.jsonl`; `best.safetensors` is the averaged network
+with the best score so far.
 """
 
 from __future__ import annotations
@@ -21,22 +23,25 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from export.compact import CompactLama, CompactSize, prefill
+from export.compact import CompactLama, CompactSize
+from export.prefill import prefill
 from export.training.dataset import TrainingTiles
 from export.training.evaluate import held_out_tiles, score
 from export.training.sources import DEFAULT_CACHE
 
-#: Weight of the squared error beside L1: the two meet at an error of 0.1, so that structure counts as in PSNR.
+#: Weight of the squared error beside L1: the two meet at an error of 0.1, so that structure counts as in
+#: PSNR.
 SQUARED = 5.0
 #: Weight of the error of the image gradient: keeps stripes and edges crisp.
 GRADIENT = 0.5
-#: The head learns this much slower: Adam's first full step would move its 576-term sums by more than any residual.
+#: The head learns this much slower: Adam's first full step would move its 576-term sums by more than any
+#: residual.
 HEAD_SHARE = 0.1
 
 
-def loss_of(residual: Tensor, target: Tensor, hole: Tensor) -> Tensor:
-    """Mean over the hole's pixels of L1 + squared + gradient error of the residual; all (B, ·, S, S)."""
-    error = (residual - target) * hole
+def loss_of(predicted: Tensor, image: Tensor, hole: Tensor) -> Tensor:
+    """Mean over the hole's pixels of L1 + squared + gradient error; all (B, ·, S, S)."""
+    error = (predicted - image) * hole
     pixels = 3 * hole.sum()
     flat = error.abs().sum() + SQUARED * error.square().sum()
     steep = error.diff(dim=2).abs().sum() + error.diff(dim=3).abs().sum()
@@ -86,7 +91,9 @@ def train(options: argparse.Namespace) -> None:
         prefetch_factor=4,
     )
     log = (options.out / "log.jsonl").open("a", buffering=1)
-    log.write(json.dumps({"start": start, "size": asdict(size), "options": vars(options)}, default=str) + "\n")
+    log.write(
+        json.dumps({"start": start, "size": asdict(size), "options": vars(options)}, default=str) + "\n"
+    )
     running, seen, since = torch.zeros(()), 0, time.monotonic()
     for step, (images, holes) in enumerate(stream, start):
         if step >= options.steps:
@@ -97,7 +104,11 @@ def train(options: argparse.Namespace) -> None:
         averaged.update(model, step)
         running, seen = running + loss.cpu(), seen + 1
         if (step + 1) % 50 == 0:
-            row = {"step": step + 1, "loss": round(float(running) / seen, 5), "s_per_step": (time.monotonic() - since) / seen}
+            row = {
+                "step": step + 1,
+                "loss": round(float(running) / seen, 5),
+                "s_per_step": (time.monotonic() - since) / seen,
+            }
             log.write(json.dumps(row) + "\n")
             running, seen, since = torch.zeros(()), 0, time.monotonic()
         if (step + 1) % options.save == 0 or step + 1 == options.steps:
@@ -108,7 +119,11 @@ def train(options: argparse.Namespace) -> None:
 
 
 def _step(
-    model: CompactLama, optimizer: torch.optim.Optimizer, images: Tensor, holes: Tensor, options: argparse.Namespace
+    model: CompactLama,
+    optimizer: torch.optim.Optimizer,
+    images: Tensor,
+    holes: Tensor,
+    options: argparse.Namespace,
 ) -> Tensor:
     model.train()
     if options.freeze_statistics:
@@ -117,10 +132,12 @@ def _step(
                 module.eval()
     image = images.float().div_(255).to(memory_format=torch.channels_last)
     hole = holes.float()
-    filled = prefill(image, hole)
+    with torch.no_grad():
+        filled = prefill(image, hole)
+        waves = model.waves(filled, hole)
     with torch.autocast(images.device.type, torch.bfloat16):
-        residual = model.residual(filled, hole)
-    loss = loss_of(residual.float(), image - filled, hole)
+        predicted = model.refined(filled, waves, hole)
+    loss = loss_of(predicted, image, hole)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -128,7 +145,9 @@ def _step(
     return loss.detach()
 
 
-def _resume(out: Path, model: CompactLama, averaged: Averaged, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
+def _resume(
+    out: Path, model: CompactLama, averaged: Averaged, optimizer: torch.optim.Optimizer
+) -> tuple[int, float]:
     out.mkdir(parents=True, exist_ok=True)
     path = out / "last.ckpt"
     if not path.exists():
@@ -170,11 +189,19 @@ def _save(
 
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="where export.training.sources put the bank")
-    parser.add_argument("--out", type=Path, required=True, help="the run's folder; an existing run is resumed")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--cache", type=Path, default=DEFAULT_CACHE, help="where export.training.sources put the bank"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="the run's folder; an existing run is resumed"
+    )
     parser.add_argument("--steps", type=int, default=12_000)
-    parser.add_argument("--decay", type=int, default=3_000, help="steps over which the learning rate falls to zero")
+    parser.add_argument(
+        "--decay", type=int, default=3_000, help="steps over which the learning rate falls to zero"
+    )
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--batch", type=int, default=6, help="tiles a step at the first size")
     parser.add_argument("--sizes", type=int, nargs="+", default=[192, 192, 256], help="tile sizes, in turn")
@@ -182,10 +209,12 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--save", type=int, default=500)
     parser.add_argument("--held-out", type=int, default=120, help="held-out tiles a score is taken on")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--freeze-statistics", action="store_true", help="keep BatchNorm's statistics (fine-tuning)")
-    parser.add_argument("--channels", type=int, default=128)
+    parser.add_argument(
+        "--freeze-statistics", action="store_true", help="keep BatchNorm's statistics (fine-tuning)"
+    )
+    parser.add_argument("--channels", type=int, default=64)
     parser.add_argument("--detail", type=int, default=32)
-    parser.add_argument("--blocks", type=int, default=4)
+    parser.add_argument("--blocks", type=int, default=5)
     parser.add_argument("--global-share", type=float, default=0.5)
     return parser
 

@@ -64,7 +64,7 @@ class Workplace:
 
     def left_over(self) -> set[str]:
         """Keys that only jobs in progress may have."""
-        keys = {key.decode() for key in self.client.keys("*")}
+        keys = {key.decode() for key in self.client.keys("*") if isinstance(key, bytes)}
         return {key for key in keys if not any(part in key for part in (":done:", ":dead", ":workers"))}
 
     def close(self) -> None:

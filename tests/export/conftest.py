@@ -1,4 +1,4 @@
-"""These tests run in the export environment (`make test-export`); elsewhere, without torch, they are not collected."""
+"""These tests run in the export environment (`make test-export`); without torch they are not collected."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _served(repository: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def serve() -> Iterator[Callable[[Path], str]]:
-    """Start a real tritonserver on a model repository; gives its gRPC address, stops it at the session's end."""
+    """Start a real tritonserver on a repository, give its gRPC address, stop it at the session's end."""
     if not WORKER_PYTHON.exists() or not (PROJECT / ".venv-triton").exists():
         pytest.skip("the worker's environments are not set up (make setup)")
     with ExitStack() as stack:

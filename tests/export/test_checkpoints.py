@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
-from tests.export.weights import save_safetensors, tensors_of, tiny_compact, tiny_lama
 
 from export.checkpoints import load_model
 from export.compact import CompactLama
 from export.errors import ExportError
 from export.lama import Lama
+from tests.export.weights import save_safetensors, tensors_of, tiny_compact, tiny_lama
 
 
 def _same(ours: nn.Module, theirs: nn.Module) -> bool:

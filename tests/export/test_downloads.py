@@ -104,7 +104,7 @@ def test_all_there_but_the_last_rename(server: _Server, tmp_path: Path) -> None:
 
 def test_a_truncated_download_is_an_error_and_can_be_resumed(server: _Server, tmp_path: Path) -> None:
     server.cuts = 99
-    with pytest.raises(ExportError, match="download failed 4 times .* run again to resume"):
+    with pytest.raises(ExportError, match=r"download failed 4 times .* run again to resume"):
         fetch(server.published(), tmp_path)
     assert not (tmp_path / "weights.pt").exists()
     server.cuts = 0
@@ -120,7 +120,7 @@ def test_a_checksum_that_differs(server: _Server, tmp_path: Path) -> None:
 
 def test_a_file_in_the_cache_that_is_not_the_published_one(server: _Server, tmp_path: Path) -> None:
     (tmp_path / "weights.pt").write_bytes(b"something else")
-    with pytest.raises(ExportError, match="delete .* and download again"):
+    with pytest.raises(ExportError, match=r"delete .* and download again"):
         fetch(server.published(), tmp_path)
 
 

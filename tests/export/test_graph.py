@@ -67,9 +67,11 @@ def test_the_contract_is_in_the_file(square: Path) -> None:
     assert not {node.op_type for node in graph.node} & {"DFT", "BatchNormalization", "STFT"}
 
 
-def test_the_matrices_are_stored_once(square: Path) -> None:
-    large = [t.name for t in onnx.load(square).graph.initializer if "rows" in t.name or "columns_" in t.name]
-    assert len(large) <= 4
+def test_the_waves_are_stored_once(model: Lama | CompactLama, square: Path) -> None:
+    """Cosine and sine for each transform size: the bottleneck, and for the compact network the tile."""
+    shapes = [tuple(t.dims) for t in onnx.load(square).graph.initializer]
+    sizes = [16, 64] if isinstance(model, CompactLama) else [8]
+    assert [shapes.count((size, size)) for size in sizes] == [2] * len(sizes)
 
 
 def test_the_file_names_nothing_of_this_machine(square: Path) -> None:

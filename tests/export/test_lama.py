@@ -7,14 +7,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.export.weights import tiny_compact, tiny_lama
 
 from export.checkpoints import load_model
-from export.compact import prefill
 from export.dft import DftMatrices, MatrixFourierUnit, with_matrices
 from export.fold import folded
 from export.lama import FourierUnit, Lama, LamaSize, composite
+from export.prefill import prefill
 from export.verify import verify_golden
+from tests.export.weights import tiny_compact, tiny_lama
 
 
 def test_the_official_answer(golden: Path, tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_folding_changes_nothing(make: type) -> None:
 @settings(max_examples=25, deadline=None)
 @given(height=st.integers(1, 9), width=st.integers(1, 9), channels=st.integers(1, 3), seed=st.integers(0, 99))
 def test_matrices_are_the_fft(height: int, width: int, channels: int, seed: int) -> None:
-    """Odd and even sizes; after the ReLU the first and last column are no spectrum of a real signal any more."""
+    """Odd and even sizes; after the ReLU the first and last column are no real signal's spectrum."""
     torch.manual_seed(seed)
     unit = FourierUnit(channels).eval()
     unit.bn = torch.nn.Identity()
@@ -82,7 +82,7 @@ def test_matrices_are_the_fft(height: int, width: int, channels: int, seed: int)
 def test_matrices_in_half_precision_stay_close() -> None:
     model = tiny_lama()
     image, mask = torch.rand(1, 3, 64, 64), torch.zeros(1, 1, 64, 64)
-    half = with_matrices(folded(model).half(), 8, 8, float32=True)
+    half = with_matrices(folded(model).half(), (64, 64), (8, 8), float32=True)
     with torch.no_grad():
         ours = half(image.half(), mask.half()).float()
         assert (ours - model(image, mask)).abs().max() <= 5e-3

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
+from aiohttp.web import Response
 
 from tests import gemini_server as server
 from tests.blocks import make_block
@@ -57,7 +58,7 @@ async def test_one_call_carries_the_prompt(gemini: Gemini, translator: GeminiTra
     ],
 )
 async def test_refusals_have_their_kind(
-    gemini: Gemini, translator: GeminiTranslator, answer: server.web.Response, kind: ReplyKind
+    gemini: Gemini, translator: GeminiTranslator, answer: Response, kind: ReplyKind
 ) -> None:
     gemini[0].script = [lambda _: answer]
     assert (await translator.ask(PROMPT)).kind is kind
@@ -71,11 +72,11 @@ async def test_refusals_have_their_kind(
         (server.failure(503, "UNAVAILABLE", "overloaded"), TranslatorUnavailable),
         (server.failure(403, "PERMISSION_DENIED", "key secret-key"), AuthError),
         (server.failure(400, "INVALID_ARGUMENT", "bad", {"reason": "API_KEY_INVALID"}), AuthError),
-        (server.web.Response(text="<html>proxy</html>"), TranslatorUnavailable),
+        (Response(text="<html>proxy</html>"), TranslatorUnavailable),
     ],
 )
 async def test_errors_are_ours_and_asked_once(
-    gemini: Gemini, translator: GeminiTranslator, answer: server.web.Response, error: type[WorkerError]
+    gemini: Gemini, translator: GeminiTranslator, answer: Response, error: type[WorkerError]
 ) -> None:
     gemini[0].script = [lambda _: answer]
     with pytest.raises(error) as caught:
@@ -101,7 +102,7 @@ async def test_a_page_is_one_call(gemini: Gemini, translator: GeminiTranslator) 
 async def test_a_blocked_block_is_found_and_the_rest_proceeds(
     gemini: Gemini, translator: GeminiTranslator
 ) -> None:
-    def refuse_bleach(request: dict[str, object]) -> server.web.Response:
+    def refuse_bleach(request: dict[str, object]) -> Response:
         texts = [block["text"] for block in server.blocks_of(request)]
         return server.blocked() if "不可漂白" in texts else server.translate_all(request)
 
@@ -121,7 +122,7 @@ async def test_missing_ids_are_asked_for_again(gemini: Gemini, translator: Gemin
 
 
 async def test_what_stays_chinese_is_not_taken(gemini: Gemini, translator: GeminiTranslator) -> None:
-    def echo(request: dict[str, object]) -> server.web.Response:
+    def echo(request: dict[str, object]) -> Response:
         entries = [{"id": block["id"], "text": block["text"]} for block in server.blocks_of(request)]
         return server.completion(json.dumps({"translations": entries}))
 

@@ -68,8 +68,10 @@ class Site:
 @pytest.fixture
 async def site() -> AsyncIterator[tuple[Site, TestServer]]:
     pages = Site()
-    async with TestServer(pages.application()) as server:
-        yield pages, server
+    server = TestServer(pages.application())
+    await server.start_server()
+    yield pages, server
+    await server.close()
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ async def claim(queue: RedisQueue) -> Claim:
 
 async def internal_keys(client: Redis) -> set[str]:
     """What the queue still holds, but for records and dead letters."""
-    keys = {key.decode() for key in await client.keys("processor_tasks:*")}
+    keys = {key.decode() for key in await client.keys("processor_tasks:*") if isinstance(key, bytes)}
     return {key for key in keys if ":done:" not in key and not key.endswith((":workers", ":dead"))}
 
 

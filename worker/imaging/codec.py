@@ -8,7 +8,8 @@ What happens to which picture (each rule is held by a test):
     grey, palette, 1 bit          RGB
     16 bits a channel             8 bits; CMYK, YCbCr, LAB: sRGB (through the ICC profile where there is one)
     RGB with an ICC profile       pixels and profile are kept as they are
-    alpha, transparent colour     straight RGB and `Page.alpha`, dropped where everything is opaque
+    alpha, transparent colour     straight RGB and `Page.alpha`, dropped where everything is opaque; fully
+                                  transparent pixels count as white, changed ones leave opaque
     EXIF orientation              applied
     truncated, unreadable         BadImage
     more than `max_pixels`        TooLarge, from the header alone
@@ -27,11 +28,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image as Pillow
-from PIL import ImageCms, JpegImagePlugin, UnidentifiedImageError
+from PIL import JpegImagePlugin, UnidentifiedImageError
 
 from worker.errors import BadImage, TooLarge
+from worker.imaging.modes import split_alpha, to_rgb, upright
 from worker.job import Image, Page, SourceFormat
 
 Pillow.MAX_IMAGE_PIXELS = None  # `decode` holds its own limit, before any pixel is decoded
@@ -116,7 +117,9 @@ def encode(page: Page, rgb: Image) -> Encoded:
     name = _written_format(page)
     picture = Pillow.fromarray(rgb)
     if page.alpha is not None:
-        picture.putalpha(Pillow.fromarray(page.alpha))
+        # text set over a transparent ground must be seen
+        alpha = np.where((rgb != page.rgb).any(axis=2), np.uint8(255), page.alpha)
+        picture.putalpha(Pillow.fromarray(alpha))
     buffer = io.BytesIO()
     try:
         picture.save(buffer, format=name, **_save_options(name, page))
@@ -149,9 +152,9 @@ def _decode_opened(opened: Pillow.Image, payload: bytes, max_pixels: int) -> Pag
         if rgb.shape[:2] != (height, width):
             raise BadImage("the picture is damaged: its header and its data disagree about the size")
     else:
-        rgb, alpha = _split_alpha(_to_rgb(opened))
-    rgb = _upright(rgb, orientation)
-    alpha = None if alpha is None else _upright(alpha, orientation)
+        rgb, alpha = split_alpha(to_rgb(opened))
+    rgb = upright(rgb, orientation)
+    alpha = None if alpha is None else upright(alpha, orientation)
     return Page(rgb=rgb, source=source, alpha=alpha, icc_profile=icc_profile, dpi=dpi)
 
 
@@ -202,64 +205,6 @@ def _decode_jpeg(payload: bytes) -> Image:
     if rgb is None:
         raise BadImage("the picture is damaged: its JPEG data cannot be decoded")
     return rgb.astype(np.uint8, copy=False)
-
-
-def _to_rgb(opened: Pillow.Image) -> Pillow.Image:
-    """Any mode to RGB or RGBA, eight bits."""
-    mode = opened.mode
-    if mode in ("RGB", "RGBA") and "transparency" not in opened.info:
-        opened.load()
-        return opened
-    if mode.startswith("I;16"):
-        grey = np.asarray(opened).astype(np.uint32)
-        return Pillow.fromarray(((grey + 128) // 257).astype(np.uint8)).convert("RGB")
-    if mode in ("CMYK", "LAB"):
-        return _to_srgb(opened)
-    if mode in ("I", "F"):
-        raise BadImage(f"the picture has 32-bit samples (mode {mode}), whose range is unknown")
-    transparent = mode in ("LA", "PA", "La", "RGBa") or "transparency" in opened.info
-    return opened.convert("RGBA" if transparent else "RGB")
-
-
-def _to_srgb(opened: Pillow.Image) -> Pillow.Image:
-    profile = opened.info.get("icc_profile")
-    srgb = ImageCms.createProfile("sRGB")
-    try:
-        if opened.mode == "LAB":
-            return _converted(opened, ImageCms.createProfile("LAB"), srgb)
-        if profile:
-            return _converted(opened, ImageCms.ImageCmsProfile(io.BytesIO(profile)), srgb)
-    except (ImageCms.PyCMSError, OSError):
-        pass  # a broken profile: the plain formula below still gives a picture
-    return opened.convert("RGB")
-
-
-def _converted(opened: Pillow.Image, source: object, target: object) -> Pillow.Image:
-    converted = ImageCms.profileToProfile(opened, source, target, outputMode="RGB")  # type: ignore[arg-type]
-    if converted is None:
-        raise ImageCms.PyCMSError("no conversion")
-    return converted
-
-
-def _split_alpha(picture: Pillow.Image) -> tuple[Image, NDArray[np.uint8] | None]:
-    pixels = np.asarray(picture)
-    if pixels.shape[2] == 3:
-        return pixels, None
-    alpha = np.ascontiguousarray(pixels[..., 3])
-    return np.ascontiguousarray(pixels[..., :3]), None if alpha.min() == 255 else alpha
-
-
-def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Applies an EXIF orientation (1 to 8; anything else counts as 1)."""
-    if orientation in (5, 6, 7, 8):
-        pixels = np.swapaxes(pixels, 0, 1)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    pixels = np.ascontiguousarray(pixels)
-    pixels.flags.writeable = False  # a page is frozen: the erased one is a new array
-    return pixels
 
 
 def _written_format(page: Page) -> str:

@@ -29,8 +29,10 @@ class FillOptions:
     least_near: int = 4
     #: Highest order tried; a cubic follows a radial gradient under a headline within a level.
     highest_order: int = 3
-    #: A surface with less noise than this many levels (rounding alone leaves 0.29) needs no higher order.
-    clean: float = 0.32
+    #: Mean misfit in levels at which one colour needs no gradient, and a quadratic no cubic (rounding leaves
+    #: 0.25 for one channel and 0.38 for the worst of three).
+    flat: float = 0.08
+    clean: float = 0.42
     #: Side of the cells in which the surface must hold everywhere, not only on average.
     cell: float = 1.5
     #: Mean departure of a cell, in levels beside this share of the noise; more shows as a flat spot.
@@ -45,12 +47,14 @@ class FillOptions:
     #: A line or an edge that enters the ink from outside `near` (and this many px) departs by so many levels;
     #: JPEG's ripples end within a block of 8 px.
     least_crossing: int = 6
-    crossing_levels: float = 12.0
+    crossing_levels: float = 7.0
     longest_contact: float = 0.3
+    #: The grain is learned from the ring beyond its rim where that holds so many px of the same ground.
+    fewest_calm: int = 200
     #: Noisier ground is texture.
     most_noise: float = 9.0
     #: Share of the noise's deviation that a 7×7 mean may keep (1/7 for white noise): more is structure.
-    most_structure: float = 0.35
+    most_structure: float = 0.42
     #: Structure of a smaller deviation than this many levels is not seen.
     visible_structure: float = 1.2
 
@@ -90,7 +94,7 @@ def fill_ground(site: Site, options: FillOptions) -> Image | None:
     wide = site.ring(max(options.least_ring, round(options.ring * site.text_height)))
     near = site.ring(max(options.least_near, round(options.near * site.text_height)))
     rim = site.ring(options.least_near)
-    if _roughness(site.pixels, rim) > options.most_noise:
+    if roughness(site.pixels, rim) > options.most_noise:
         return None
     for ring, judged in ((wide, near), (near, near), (rim, rim)):
         surface = _fit_ring(site, ring, judged, options)
@@ -103,18 +107,23 @@ def fill_ground(site: Site, options: FillOptions) -> Image | None:
         if _has_structure(residual.mean(axis=2), ring, surface.sigma, options):
             continue
         random = np.random.default_rng((site.box.left, site.box.top, site.box.width, site.box.height))
-        texture = grain.grow(residual, ring, site.mask, random)
+        calm = wide & ~_grown(site.mask, options.least_near)  # JPEG's ripples around ink are no grain
+        calm &= ground.largest(np.moveaxis(residual, 2, 0)) < 4 * max(surface.sigma, 0.5)
+        source = calm if np.count_nonzero(calm) >= options.fewest_calm else ring
+        texture = grain.grow(residual, source, site.mask, random)
         return np.asarray(np.clip(np.rint(plain + texture), 0, 255), np.uint8)
     return None
 
 
-def _roughness(pixels: Image, ring: NDArray[np.bool_]) -> float:
-    """Deviation of the ground's noise as neighbouring pixels tell it; high on any pattern."""
-    both = ring[:, 1:] & ring[:, :-1]
-    if not both.any():
-        return 0.0
-    steps = np.abs(pixels[:, 1:][both].astype(np.int16) - pixels[:, :-1][both]).mean(axis=1)
-    return float(np.median(steps)) * ground.MAD_TO_SIGMA / 2**0.5
+def roughness(pixels: Image, ring: NDArray[np.bool_]) -> float:
+    """Deviation of the ground's noise as neighbouring pixels tell it, in levels; high on any pattern."""
+    deviations = [0.0]
+    for first, second in ((np.s_[:-1, :], np.s_[1:, :]), (np.s_[:, :-1], np.s_[:, 1:])):
+        both = ring[first] & ring[second]
+        if both.any():
+            steps = np.abs(pixels[second][both].astype(np.int16) - pixels[first][both]).mean(axis=1)
+            deviations.append(float(np.median(steps)) * ground.MAD_TO_SIGMA / 2**0.5)
+    return max(deviations)
 
 
 def _fit_ring(
@@ -142,21 +151,21 @@ def _candidates(
 ) -> list[Surface]:
     """Surfaces of rising order that leave no more than the noise; a lower order's misfit is no noise."""
     surfaces = [ground.fit(columns, rows, colours, 0)]
-    if surfaces[0].sigma <= options.clean:
+    if surfaces[0].misfit <= options.flat:
         return surfaces
     curved = ground.fit(columns, rows, colours, 2)
-    if surfaces[0].sigma > _no_more_than(curved):
+    if not _as_good(surfaces[0], curved):
         surfaces = [ground.fit(columns, rows, colours, 1)]
     surfaces.append(curved)
-    if curved.sigma > options.clean and options.highest_order > 2:
+    if curved.misfit > options.clean and options.highest_order > 2:
         surfaces.append(ground.fit(columns, rows, colours, options.highest_order))
-    least = min(surfaces, key=lambda surface: surface.sigma)
-    return [surface for surface in surfaces if surface.sigma <= _no_more_than(least)]
+    least = min(surfaces, key=lambda surface: surface.misfit)
+    return [surface for surface in surfaces if _as_good(surface, least)]
 
 
-def _no_more_than(surface: Surface) -> float:
-    """Noise up to which another surface is as good."""
-    return 1.1 * surface.sigma + 0.1
+def _as_good(surface: Surface, best: Surface) -> bool:
+    """Whether a lower order leaves hardly more than a higher one."""
+    return surface.sigma <= 1.1 * best.sigma + 0.1 and surface.misfit <= 1.1 * best.misfit + 0.08
 
 
 def _grown(mask: Mask, px: int) -> NDArray[np.bool_]:

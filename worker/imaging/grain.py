@@ -14,6 +14,8 @@ from worker.job import Mask
 _LEAST = 0.5
 #: From this deviation on an eye tells woven or printed grain from random noise: the ground's own is copied.
 _VISIBLE = 2.0
+#: Side in px of the squares whose mean is no grain.
+_COARSE = 15
 #: Sizes (rows, columns) of the copied pieces, tried in this order until the ring has room for some.
 _PIECES = ((24, 32), (12, 24), (6, 12))
 #: Places a piece is compared with before the best is copied; more change nothing that can be seen.
@@ -48,7 +50,8 @@ def grow(
         return 0.0
     grain = _drawn(residual, donors, covariance, random)
     if deviation >= _VISIBLE:
-        _copy_pieces(grain, residual, donors, mask, random)
+        fine = residual - ground.local_mean(residual, donors, _COARSE)  # unevenness would show as patches
+        _copy_pieces(grain, fine, donors, mask, random)
     return grain
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,6 +29,7 @@ _SOFT_STEPS, _HARD_STEPS = 4, 3
 #: Departures in levels: no ground's noise is as far out; what is nearer may be ground; and the share of such
 #: points above which a fit needs no second start.
 _FARTHEST, _PLAUSIBLE, _ENOUGH = 40.0, 12.0, 0.75
+_FAR_OFF = 4.0
 #: Levels the coefficients may still move when the fit ends.
 _SETTLED = 0.05
 
@@ -46,6 +48,9 @@ class Surface:
     #: fitted points that lie on it.
     sigma: float
     inliers: float
+    #: Mean departure of the fitted points in levels; outliers count as `_FAR_OFF`. Unlike sigma it tells
+    #: a faint gradient from one colour.
+    misfit: float
 
     def residuals(self, x: NDArray[np.integer], y: NDArray[np.integer], colours: Floats) -> Floats:
         """How far N pixels depart from the surface, for each channel: (3, N)."""
@@ -98,7 +103,13 @@ def fit(x: NDArray[np.integer], y: NDArray[np.integer], colours: Floats, order: 
                 coefficients, distance = other, its_distance
     limit, typical = _spread(distance)
     return Surface(
-        order, coefficients, origin, scale, MAX_TO_SIGMA * typical, float((distance <= limit).mean())
+        order,
+        coefficients,
+        origin,
+        scale,
+        sigma=MAX_TO_SIGMA * typical,
+        inliers=float((distance <= limit).mean()),
+        misfit=float(np.minimum(distance, _FAR_OFF).mean()),
     )
 
 
@@ -151,6 +162,13 @@ def _mode(colours: Floats) -> Floats:
 def thinned(count: int, most: int = MOST_POINTS) -> slice:
     """Every n-th of `count` points, so that no more than about `most` are left."""
     return slice(None, None, max(1, count // most))
+
+
+def local_mean(values: Floats, valid: NDArray[np.bool_], side: int) -> Floats:
+    """Means over squares of valid pixels, (H, W, 3)."""
+    weights = valid.astype(np.float32)
+    share = np.maximum(cv2.blur(weights, (side, side)), 1e-6)
+    return np.asarray(cv2.blur(values * weights[..., None], (side, side)) / share[..., None], np.float32)
 
 
 def _terms(

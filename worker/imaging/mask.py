@@ -1,56 +1,19 @@
-"""Where the ink of a block lies.
+"""Where the ink of a block lies: the pixels to be erased, and among them the glyphs' own bodies.
 
-Not the ink's colour is modelled but the ground's: a smooth surface is fitted to each line's surroundings, and
-ink is what departs from it: bodies, anti-aliasing, outlines and shadows alike. Where the ground is too busy
-for a surface, ink is what has a colour that the surroundings lack; where that fails too, the whole polygon is
-taken.
+Each line's ink is looked for by itself (`ink.py`); where it cannot be told from the ground, the line's whole
+polygon is taken.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from worker.imaging import ground
-from worker.imaging.quads import bounding_box, depth, filled, grown
+from worker.imaging.ink import Ink, MaskOptions, Scene, departures, unlike_ring
+from worker.imaging.quads import bounding_box
 from worker.job import Box, Image, Mask, Polygon, Region, TextBlock, TextLine
-
-
-@dataclass(frozen=True, slots=True)
-class MaskOptions:
-    """How far and how boldly ink is looked for. Shares are of the text's height."""
-
-    #: How far outside a line's box its glyphs, outline and shadow may reach.
-    reach: float = 0.35
-    #: How far around it the ground is looked at; where other things stand there, only this tight rim.
-    ring: float = 0.6
-    rim: float = 0.12
-    #: The mask is grown by this share, and at least this many px: JPEG smears colour by one 2×2 chroma cell.
-    growth: float = 0.05
-    least_growth: int = 2
-    most_growth: int = 6
-    #: A surface is the ground where at most this share of its ring, and at least that share of the line's own
-    #: pixels, departs from it or lies on it.
-    most_ring_departures: float = 0.3
-    #: A ring full of other ink may depart more, but not more than the line's own pixels do.
-    most_crowded_ring: float = 0.5
-    least_crowded_ground: float = 0.4
-    least_ground_inside: float = 0.05
-    #: Share of the ink's own contrast below which a departure is no seed of ink.
-    seed: float = 0.4
-    #: Departures in levels below which nothing is ink: JPEG at quality 75 ripples by 6 to 8 around text.
-    least_departure: float = 7.0
-    #: Such ripples are wiped away with the ink, from this many levels on and this near to it (a JPEG block).
-    ripple: float = 2.5
-    ripple_px: int = 8
-    #: Ink no deeper than this in the line (0 its edge, 1 its middle) may be a frame's or an icon's.
-    core: float = 0.35
-    #: A component of ink that leaves the box, and whole-polygon masks, go this far out.
-    polygon_growth: float = 0.12
 
 
 def find_region(
@@ -69,7 +32,7 @@ def find_region(
     """
     options = options or MaskOptions()
     height, width = rgb.shape[:2]
-    reach = max(6.0, options.ring * block.text_height) + options.most_growth
+    reach = max(6.0, options.ring * block.text_height) + options.most_growth + options.noisy_growth
     box = bounding_box(np.concatenate([line.polygon for line in block.lines]), width, height, reach)
     mask = np.zeros((box.height, box.width), np.uint8)
     strokes = np.zeros_like(mask)
@@ -77,7 +40,7 @@ def find_region(
     own = [line.polygon for line in block.lines]
     for line in block.lines:
         crop = bounding_box(line.polygon, width, height, reach)
-        scene = _Scene.around(rgb, line.polygon, own, _reaching(near, crop), crop, block.text_height)
+        scene = Scene.around(rgb, line.polygon, own, _reaching(near, crop), crop, block.text_height)
         line_mask, line_strokes = _line_ink(scene, options)
         rows, columns = _within(crop, box)
         mask[rows, columns] |= line_mask
@@ -85,186 +48,28 @@ def find_region(
     return Region(block.id, box, mask, strokes)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Scene:
-    """A line and what lies around it, cut out of the page. All arrays share the crop's shape."""
-
-    crop: Box
-    quad: Polygon
-    text_height: float
-    pixels: Image
-    inside: Mask
-    #: Lines of the same block, this one included.
-    own: Mask
-    #: Pixels that belong to lines of other blocks.
-    foreign: Mask
-
-    @classmethod
-    def around(
-        cls, rgb: Image, quad: Polygon, own: list[Polygon], others: list[Polygon], crop: Box, height: float
-    ) -> _Scene:
-        return cls(
-            crop,
-            quad,
-            height,
-            rgb[crop.slices],
-            filled([quad], crop),
-            filled(own, crop),
-            _foreign(quad, others, crop),
-        )
-
-    def grown(self, share: float) -> Mask:
-        """The line's box grown by a share of the text's height, without what belongs to others."""
-        px = max(3.0, share * self.text_height)
-        mask = filled([grown(self.quad, px, px)], self.crop)
-        mask[self.foreign > 0] = 0
-        return mask
-
-
-def _line_ink(scene: _Scene, options: MaskOptions) -> tuple[Mask, Mask]:
+def _line_ink(scene: Scene, options: MaskOptions) -> tuple[Mask, Mask]:
     """Mask and strokes of one line, in its crop."""
     rim = scene.grown(options.polygon_growth)
     if not scene.inside.any():
         return rim, np.zeros_like(rim)
-    ink = _departures(scene, options.ring, options.reach, options)
+    ink = departures(scene, options.ring, options.reach, options)
     if ink is None:
-        ink = _departures(scene, options.rim, options.rim, options)
+        ink = departures(scene, options.rim, options.rim, options)
     if ink is None:
-        ink = _unlike_ring(scene, options)
+        ink = unlike_ring(scene, options)
     if ink is None:
         return rim, np.zeros_like(rim)
     growth = round(options.growth * scene.text_height)
     growth = int(np.clip(growth, options.least_growth, options.most_growth))
+    if ink.noise > options.noisy:
+        growth += options.noisy_growth  # the faint end of a shadow drowns in the ground's own noise
     mask = np.maximum(cv2.dilate(ink.mask, _disc(growth)), ink.ripples)
     mask[scene.foreign > 0] = 0
     return mask.astype(np.uint8), _bodies(scene.pixels, ink)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Ink:
-    mask: Mask
-    #: How far each pixel departs from the ground, in levels.
-    departure: NDArray[np.float32]
-    #: JPEG's ripples around the ink.
-    ripples: Mask
-
-
-def _departures(scene: _Scene, ring_reach: float, ink_reach: float, options: MaskOptions) -> _Ink | None:
-    """Ink on smooth ground: what departs from the surface; None where the ground is not smooth."""
-    inside = scene.inside > 0
-    ring = (scene.grown(ring_reach) > 0) & (scene.own == 0)
-    enough = np.count_nonzero(ring) >= 0.5 * np.count_nonzero(inside)
-    rows, columns = np.nonzero(ring if enough else ring | inside)
-    thin = ground.thinned(len(rows))
-    rows, columns = rows[thin], columns[thin]
-    if len(rows) < 30:
-        return None
-    surface = ground.fit(columns, rows, scene.pixels[rows, columns].astype(np.float32), order=2)
-    height, width = scene.inside.shape
-    departure = ground.largest(np.moveaxis(scene.pixels - surface.over(width, height), 2, 0))
-    # anti-aliasing and neighbours widen the fit's own sigma; the calmest third of the pixels is ground alone
-    calm = float(np.percentile(departure[ring | inside], 30)) * ground.PERCENTILE_30_TO_SIGMA
-    sigma = min(surface.sigma, calm)
-    faint = max(3.5 * sigma, options.least_departure)
-    departs = departure > max(faint, 10.0)
-    around = float(departs[ring].mean()) if ring.any() else 0.0
-    within = float(departs[inside].mean())
-    crowded = around > options.most_ring_departures
-    if crowded and (around > options.most_crowded_ring or around > within + 0.05):
-        return None
-    if 1 - within < (options.least_crowded_ground if crowded else options.least_ground_inside):
-        return None
-    contrast = float(np.percentile(departure[inside], 97))
-    if contrast < 2 * faint:
-        return None
-    seeds = (departure > max(options.seed * contrast, faint)) & inside
-    candidates = (departure > faint).astype(np.uint8)
-    mask = _components(scene, candidates, seeds, scene.grown(ink_reach), options)
-    if mask is None:
-        return None
-    return _Ink(mask, departure, _ripples(scene, mask, departure, candidates, sigma, options))
-
-
-def _ripples(
-    scene: _Scene,
-    ink: Mask,
-    departure: NDArray[np.float32],
-    candidates: Mask,
-    sigma: float,
-    options: MaskOptions,
-) -> Mask:
-    """Faint departures near the ink on clean ground, as far as they are not the ripples of something else."""
-    weakest = max(3.5 * sigma, options.ripple)
-    if weakest >= options.least_departure:
-        return np.zeros_like(ink)
-    px = options.ripple_px
-    near = cv2.dilate(ink, np.ones((2 * px + 1, 2 * px + 1), np.uint8)) > 0
-    other = cv2.dilate(np.where(ink > 0, 0, candidates), np.ones((5, 5), np.uint8)) > 0
-    strong = cv2.dilate(((departure > 30) & (ink == 0)).astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
-    faint = (departure > weakest) & near & ~(other & strong) & (scene.foreign == 0)
-    return np.where(faint & (departure < 30), 255, 0).astype(np.uint8)
-
-
-def _components(
-    scene: _Scene, candidates: Mask, seeds: NDArray[np.bool_], allowed: Mask, options: MaskOptions
-) -> Mask | None:
-    """The candidate components that hold a seed and belong to the line, not to a frame or icon beside it."""
-    candidates = np.where(scene.foreign > 0, 0, candidates).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(candidates, connectivity=8)
-    area = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
-    own = np.bincount(labels[scene.inside > 0], minlength=count)
-    seeded = np.bincount(labels[seeds], minlength=count) > 0
-    leaves = np.bincount(labels[allowed == 0], minlength=count) > 0
-    central = depth(scene.quad, scene.crop) > options.core
-    in_core = np.bincount(labels[central], minlength=count) > 0
-    whole = seeded & ~leaves & (own >= 0.5 * area)
-    # what leaves the line's reach has run together with something else: only the part in the box is taken,
-    # and nothing where it merely grazes the box
-    part = seeded & ~whole & in_core
-    whole[0] = part[0] = False
-    rim = scene.grown(options.polygon_growth) > 0
-    ink = whole[labels] | (part[labels] & rim)
-    share = int(np.count_nonzero(ink)) / max(int(np.count_nonzero(scene.inside)), 1)
-    return np.where(ink, 255, 0).astype(np.uint8) if 0.02 <= share <= 0.95 else None
-
-
-def _unlike_ring(scene: _Scene, options: MaskOptions) -> _Ink | None:
-    """Ink on busy ground: colours frequent inside the line and rare around it; None where they mix."""
-    inside = scene.inside > 0
-    ring = (scene.grown(options.ring) > 0) & (scene.own == 0)
-    if np.count_nonzero(ring) < 50 or np.count_nonzero(inside) < 50:
-        return None
-    bins = (scene.pixels >> 4).astype(np.intp)
-    index = (bins[..., 0] * 16 + bins[..., 1]) * 16 + bins[..., 2]
-    around = _density(index[ring])
-    unlike = (_density(index[inside]) > 4 * around + 1e-5)[index]
-    share = float(unlike[inside].mean())
-    if not (0.06 <= share <= 0.8) or unlike[ring].mean() > min(0.06, 0.25 * share):
-        return None
-    candidates = cv2.morphologyEx(unlike.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    seeds = (cv2.erode(candidates, np.ones((2, 2), np.uint8)) > 0) & inside
-    mask = _components(scene, candidates.astype(np.uint8), seeds, scene.grown(options.reach), options)
-    if mask is None:
-        return None
-    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
-    if depth.max() > max(3.0, 0.3 * scene.text_height):
-        return None
-    grown_mask = cv2.dilate(mask, np.ones((3, 3), np.uint8)).astype(np.uint8)
-    return _Ink(grown_mask, depth.astype(np.float32), np.zeros_like(mask))
-
-
-def _density(indices: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Share of the pixels in each of 16³ colour cells, spread over the neighbouring cells."""
-    counts = np.bincount(indices, minlength=4096).reshape(16, 16, 16).astype(np.float32)
-    for axis in range(3):
-        padded = np.pad(counts, [(1, 1) if a == axis else (0, 0) for a in range(3)], mode="edge")
-        low, high = np.take(padded, range(16), axis), np.take(padded, range(2, 18), axis)
-        counts = 0.25 * low + 0.5 * counts + 0.25 * high
-    shares: NDArray[np.float32] = (counts / counts.sum()).ravel()
-    return shares
-
-
-def _bodies(pixels: Image, ink: _Ink) -> Mask:
+def _bodies(pixels: Image, ink: Ink) -> Mask:
     """The glyphs' own colour inside the ink: not their anti-aliased edge, outline or shadow."""
     mask = ink.mask
     depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
@@ -288,18 +93,6 @@ def _bodies(pixels: Image, ink: _Ink) -> Mask:
 def _disc(radius: int) -> Mask:
     size = (2 * radius + 1, 2 * radius + 1)
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, size).astype(np.uint8)
-
-
-def _foreign(quad: Polygon, others: list[Polygon], crop: Box) -> Mask:
-    """Pixels that belong to other lines: inside their box and nearer to their middle than to this line's."""
-    foreign = np.zeros((crop.height, crop.width), np.uint8)
-    if not others:
-        return foreign
-    own = depth(quad, crop)
-    for other in others:
-        theirs = depth(other, crop)
-        foreign[(theirs > 0) & (theirs >= own)] = 255
-    return foreign
 
 
 def _reaching(polygons: list[Polygon], box: Box) -> list[Polygon]:

@@ -16,6 +16,7 @@ from worker.imaging.composite import blend, feathered
 from worker.imaging.fill import Site, fill_ground
 from worker.imaging.plan import Hole, PlanOptions, Route, Window, plan_windows
 from worker.imaging.quads import line_labels
+from worker.imaging.texture import copy_texture
 from worker.job import Box, Image, Mask, Patch, Region, TextBlock
 
 
@@ -68,18 +69,14 @@ def prepare(
         raise ValueError("each block needs its own region, in the same order")
     if not tile_sizes:
         raise ValueError("no tile size is served")
-    ink = _AllInk.of(regions)
+    ink = _Placed.of(regions)
     fills: list[Patch] = []
     holes: list[Hole] = []
     routes: dict[int, tuple[Route, ...]] = {}
     for block, region in zip(blocks, regions, strict=True):
-        patches, rest = _fill_block(rgb, block, region, ink, options)
+        patches, rest, routes[block.id] = _erase_block(rgb, block, region, ink, options)
         fills += patches
         holes += rest
-        network = {hole.line for hole in rest}
-        routes[block.id] = tuple(
-            Route.NETWORK if line in network else Route.FILL for line in range(len(block.lines))
-        )
     page = Box(0, 0, rgb.shape[1], rgb.shape[0])
     windows = plan_windows(holes, page, tile_sizes, options)
     for window in windows:
@@ -88,87 +85,119 @@ def prepare(
             lines = list(routes[hole.block_id])
             lines[hole.line] = Route.SHRUNK
             routes[hole.block_id] = tuple(lines)
-    tiles = tuple(_tile(rgb, window, holes, fills, options) for window in windows)
+    placed, clean = _Placed.of(holes), _corners([patch.box for patch in fills])
+    tiles = tuple(
+        _tile(rgb, window, placed, [fills[index] for index in _meeting(clean, window.box)], options)
+        for window in windows
+    )
     return Prepared(tuple(fills), tiles, routes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _AllInk:
-    """Everything on the page that is to be erased."""
+class _Placed:
+    """Masks and where they lie on the page, found quickly."""
 
-    regions: Sequence[Region]
+    boxes: Sequence[Box]
+    masks: Sequence[Mask]
     #: (N, 4): left, top, right, bottom
-    boxes: NDArray[np.intp]
+    corners: NDArray[np.intp]
 
     @classmethod
-    def of(cls, regions: Sequence[Region]) -> _AllInk:
-        boxes = [(r.box.left, r.box.top, r.box.right, r.box.bottom) for r in regions]
-        return cls(regions, np.array(boxes, np.intp).reshape(-1, 4))
+    def of(cls, items: Sequence[Region] | Sequence[Hole]) -> _Placed:
+        boxes = [item.box for item in items]
+        return cls(boxes, [item.mask for item in items], _corners(boxes))
 
     def over(self, box: Box) -> Mask:
-        """The ink inside a box."""
+        """Everything inside a box."""
         mask = np.zeros((box.height, box.width), np.uint8)
-        left, top, right, bottom = self.boxes.T
-        near = (left < box.right) & (right > box.left) & (top < box.bottom) & (bottom > box.top)
-        for index in np.flatnonzero(near).tolist():
-            _paste(mask, self.regions[index].mask, self.regions[index].box, box)
+        for index in _meeting(self.corners, box):
+            _paste(mask, self.masks[index], self.boxes[index], box)
         return mask
 
 
-def _fill_block(
-    rgb: Image, block: TextBlock, region: Region, ink: _AllInk, options: PlanOptions
-) -> tuple[list[Patch], list[Hole]]:
-    """Fills a block as a whole where one surface holds under all of it, else line by line."""
-    if not region.mask.any():
-        return [], []
+def _corners(boxes: Sequence[Box]) -> NDArray[np.intp]:
+    corners = [(box.left, box.top, box.right, box.bottom) for box in boxes]
+    return np.array(corners, np.intp).reshape(-1, 4)
+
+
+def _meeting(corners: NDArray[np.intp], box: Box) -> list[int]:
+    """Indices of the boxes that meet another one."""
+    left, top, right, bottom = corners.T
+    meets = (left < box.right) & (right > box.left) & (top < box.bottom) & (bottom > box.top)
+    return [int(index) for index in np.flatnonzero(meets)]
+
+
+def _erase_block(
+    rgb: Image, block: TextBlock, region: Region, ink: _Placed, options: PlanOptions
+) -> tuple[list[Patch], list[Hole], tuple[Route, ...]]:
+    """Patches, holes for the network, and the route of each line.
+
+    A block is filled as a whole where one surface holds under all of it, else line by line.
+    """
     # where two erased lines touch, nothing fades: the edge of their union is what is feathered
     rim = _padded(region.box, options.feather + 1, rgb)
     alpha = _moved(feathered(ink.over(rim), options.feather), rim, region.box)
     alpha[region.mask == 0] = 0
-    ring = max(options.fill.least_ring, round(options.fill.ring * block.text_height))
-    box = _padded(region.box, ring, rgb)
-    mask = _moved(region.mask, region.box, box)
-    ground = fill_ground(Site.cut(rgb, box, mask, ink.over(box), block.text_height), options.fill)
-    if ground is not None:
-        return [_cropped_patch(block.id, ground, box, mask)], []
-    labels = line_labels([line.polygon for line in block.lines], region.box)
+    whole = Hole(block.id, 0, region.box, region.mask, alpha)
+    if not region.mask.any() or (found := _fill(rgb, whole, block.text_height, ink, options)) is None:
+        lines = _lines_of(whole, block)
+    else:
+        return [found[0]], [], (found[1],) * len(block.lines)
     patches: list[Patch] = []
     holes: list[Hole] = []
-    for line in range(len(block.lines)):
-        own = np.where(labels == line, region.mask, 0).astype(np.uint8)
-        if not own.any():
-            continue
-        inner = _ink_box(own)
-        placed = Box(
-            region.box.left + inner.left,
-            region.box.top + inner.top,
-            region.box.left + inner.right,
-            region.box.top + inner.bottom,
-        )
-        own_mask = own[inner.slices]
-        own_alpha = np.where(own_mask > 0, alpha[inner.slices], 0).astype(np.uint8)
-        if len(block.lines) > 1:
-            wide = _padded(placed, ring, rgb)
-            inked = _moved(own_mask, placed, wide)
-            ground = fill_ground(Site.cut(rgb, wide, inked, ink.over(wide), block.text_height), options.fill)
-        if ground is not None:
-            patches.append(_cropped_patch(block.id, ground, wide, inked))
+    routes = [Route.FILL] * len(block.lines)
+    for hole in lines:
+        found = _fill(rgb, hole, block.text_height, ink, options) if len(lines) > 1 else None
+        if found is None:
+            holes.append(hole)
+            routes[hole.line] = Route.NETWORK
         else:
-            holes.append(Hole(block.id, line, placed, own_mask, own_alpha))
-    return patches, holes
+            patches.append(found[0])
+            routes[hole.line] = found[1]
+    return patches, holes, tuple(routes)
 
 
-def _tile(
-    rgb: Image, window: Window, holes: Sequence[Hole], fills: Sequence[Patch], options: PlanOptions
-) -> Tile:
+def _lines_of(whole: Hole, block: TextBlock) -> list[Hole]:
+    """A block's ink, each pixel with the line it is nearest to."""
+    labels = line_labels([line.polygon for line in block.lines], whole.box)
+    holes: list[Hole] = []
+    for line in range(len(block.lines)):
+        mask = np.where(labels == line, whole.mask, 0).astype(np.uint8)
+        if mask.any():
+            inner = _ink_box(mask)
+            alpha = np.where(labels == line, whole.alpha, 0)[inner.slices].astype(np.uint8)
+            holes.append(Hole(block.id, line, _on_page(inner, whole.box), mask[inner.slices], alpha))
+    return holes
+
+
+def _fill(
+    rgb: Image, hole: Hole, text_height: float, ink: _Placed, options: PlanOptions
+) -> tuple[Patch, Route] | None:
+    """Fills a hole without the network, if its ground can be trusted."""
+    ring = max(options.fill.least_ring, round(options.fill.ring * text_height))
+    site = _site(rgb, hole, ring, text_height, ink)
+    ground = fill_ground(site, options.fill)
+    if ground is not None:
+        return _patch(hole.block_id, ground, site.box, site.mask), Route.FILL
+    site = _site(rgb, hole, round(options.texture.reach * text_height), text_height, ink)
+    ground = copy_texture(site, options.texture, options.fill)
+    if ground is not None:
+        return _patch(hole.block_id, ground, site.box, _moved(hole.alpha, hole.box, site.box)), Route.TEXTURE
+    return None
+
+
+def _site(rgb: Image, hole: Hole, margin: int, text_height: float, ink: _Placed) -> Site:
+    box = _padded(hole.box, margin, rgb)
+    return Site.cut(rgb, box, _moved(hole.mask, hole.box, box), ink.over(box), text_height)
+
+
+def _tile(rgb: Image, window: Window, holes: _Placed, fills: Sequence[Patch], options: PlanOptions) -> Tile:
     """Cuts one window: what is filled is already clean in it, every line the network erases is a hole."""
     box, size = window.box, window.size
     image = rgb[box.slices].copy()
     for patch in fills:
         blend(image, patch, box.left, box.top)
-    mask = np.zeros((box.height, box.width), np.uint8)
-    for hole in holes:
-        _paste(mask, hole.mask, hole.box, box)
+    mask = holes.over(box)
     if options.denoise_levels > 0:
         image = cv2.bilateralFilter(
             image, options.denoise_diameter, options.denoise_levels, options.denoise_px
@@ -217,8 +246,14 @@ def _ink_box(mask: Mask) -> Box:
     return Box(left, top, left + width, top + height)
 
 
-def _cropped_patch(block_id: int, ground: Image, box: Box, alpha: NDArray[np.uint8]) -> Patch:
+def _on_page(inner: Box, outer: Box) -> Box:
+    """A box given inside another one, on the page."""
+    return Box(
+        outer.left + inner.left, outer.top + inner.top, outer.left + inner.right, outer.top + inner.bottom
+    )
+
+
+def _patch(block_id: int, ground: Image, box: Box, alpha: NDArray[np.uint8]) -> Patch:
     """A patch no larger than its alpha."""
     inner = _ink_box(alpha)
-    placed = Box(box.left + inner.left, box.top + inner.top, box.left + inner.right, box.top + inner.bottom)
-    return Patch(block_id, placed, ground[inner.slices].copy(), alpha[inner.slices].copy())
+    return Patch(block_id, _on_page(inner, box), ground[inner.slices].copy(), alpha[inner.slices].copy())

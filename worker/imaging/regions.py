@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from worker.imaging.overlaps import boxes_of, near, without_duplicates
 from worker.imaging.quads import clean_quad, frame_of, upended
 from worker.imaging.rows import Row, measure, offset
 from worker.job import Image, Polygon, TextBlock, TextLine
@@ -36,8 +36,6 @@ _WRAP_SLACK = 1.6
 _SHORTEST_WRAPPED = 7.5
 #: Longest key of a table in em, and the farthest it stands from its value, in line sizes.
 _LONGEST_KEY, _KEY_DISTANCE = 6.5, 6.0
-#: Intersection over union, and share of the smaller box covered, above which two boxes hold the same text.
-_SAME_BOX, _CONTAINED = 0.6, 0.9
 #: A row's change of brightness between two lines that counts as a rule or an edge.
 _RULE = 24.0
 
@@ -58,69 +56,21 @@ def group_lines(rgb: Image, lines: tuple[TextLine, ...]) -> tuple[TextBlock, ...
         for line in lines
         if line.text.strip() and (quad := clean_quad(line.polygon, width, height)) is not None
     ]
-    rows = [measure(rgb, line) for line in _without_duplicates(cleaned)]
+    rows = [measure(rgb, line) for line in without_duplicates(cleaned)]
     beside_key = _rows_beside_a_key(rows)
     groups = [group for stack in _stacks(rgb, rows) for group in _split(rows, stack, beside_key)]
     blocks = _in_reading_order([_block([rows[index] for index in group]) for group in groups])
     return tuple(replace(block, id=index) for index, block in enumerate(blocks))
 
 
-def _boxes(lines: list[TextLine]) -> NDArray[np.float32]:
-    """Bounding boxes (N, 4): left, top, right, bottom."""
-    corners = np.array([line.polygon for line in lines], np.float32).reshape(-1, 4, 2)
-    return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
-
-
-def _near(boxes: NDArray[np.float32], index: int, reach: float) -> NDArray[np.intp]:
-    """Indices of the other boxes that come within `reach` px of one."""
-    left, top, right, bottom = boxes[index] + np.array([-reach, -reach, reach, reach], np.float32)
-    hits = (boxes[:, 0] <= right) & (boxes[:, 2] >= left) & (boxes[:, 1] <= bottom) & (boxes[:, 3] >= top)
-    hits[index] = False
-    return np.flatnonzero(hits)
-
-
-def _without_duplicates(lines: list[TextLine]) -> list[TextLine]:
-    """Keeps one of two boxes around the same text: the surer, or the longer where one holds the other."""
-    boxes = _boxes(lines)
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    dropped = np.zeros(len(lines), bool)
-    for index in range(len(lines)):
-        others = _near(boxes, index, 0.0)
-        if dropped[index] or others.size == 0:
-            continue
-        low = np.maximum(boxes[others, :2], boxes[index, :2])
-        high = np.minimum(boxes[others, 2:], boxes[index, 2:])
-        shared = np.prod(np.clip(high - low, 0, None), axis=1)
-        for other, common in zip(others, shared, strict=True):
-            if dropped[other]:
-                continue
-            loser = _lesser(lines, areas, index, int(other), float(common))
-            if loser is not None:
-                dropped[loser] = True
-            if loser == index:
-                break
-    return [line for line, gone in zip(lines, dropped, strict=True) if not gone]
-
-
-def _lesser(
-    lines: list[TextLine], areas: NDArray[np.float32], one: int, two: int, shared: float
-) -> int | None:
-    """Which of two overlapping lines repeats the other, if either does."""
-    if shared > _SAME_BOX * (areas[one] + areas[two] - shared):
-        return min((one, two), key=lambda index: (lines[index].score, -index))
-    small, large = sorted((one, two), key=lambda index: float(areas[index]))
-    held = shared > _CONTAINED * areas[small] and lines[small].text in lines[large].text
-    return small if held else None
-
-
 def _stacks(rgb: Image, rows: list[Row]) -> list[list[int]]:
     """Chains of rows that look alike and follow each other closely."""
-    boxes = _boxes([row.line for row in rows])
+    boxes = boxes_of([row.line for row in rows])
     nearest: dict[int, tuple[float, int]] = {}
     for index, row in enumerate(rows):
         followers = [
             (offset(row, rows[other]).gap, int(other))
-            for other in _near(boxes, index, 1.1 * row.size)
+            for other in near(boxes, index, 1.1 * row.size)
             if _may_follow(row, rows[other])
         ]
         for gap, other in sorted(followers):
@@ -181,14 +131,14 @@ def _has_rule_between(rgb: Image, upper: Row, lower: Row) -> bool:
 
 def _rows_beside_a_key(rows: list[Row]) -> set[int]:
     """Rows with a short cell to their left: values of a table, each of which stands alone."""
-    boxes = _boxes([row.line for row in rows])
+    boxes = boxes_of([row.line for row in rows])
     is_key = np.array([not row.vertical and row.units <= _LONGEST_KEY for row in rows], bool)
     found: set[int] = set()
     for index, row in enumerate(rows):
         if row.vertical:
             continue
-        near = _near(boxes, index, _KEY_DISTANCE * row.size)
-        for key in (rows[other] for other in near[is_key[near]]):
+        beside = near(boxes, index, _KEY_DISTANCE * row.size)
+        for key in (rows[other] for other in beside[is_key[beside]]):
             moved = key.centre - row.centre
             level = abs(float(moved @ row.across)) < 0.4 * min(row.size, key.size)
             if level and float(moved @ row.along) < -(row.length + key.length) / 2:

@@ -1,20 +1,21 @@
-"""Erasing text from cloth, knitwear, wood, plaid and stripes: the ground repeats itself, so it is copied.
+"""Erasing text from knitwear, linen, wood grain: texture over smooth shading is copied.
 
-The ink is covered by pieces as high as its text. For each the place near by is sought whose pixels agree best
-with what is seen of the ground between and around the strokes. What was copied is then judged where it overlaps
-seen ground: only if it continues every line and explains the pattern is it taken, else the network gets the ink.
+The shading is a surface, as in `fill.py`; the texture is what the local mean leaves over. The ink is covered
+by small pieces, and for each the place near by is sought whose texture agrees best with what is seen between
+and around the strokes. Patterns coarser than that (stripes, plaid, pictures) depart from the surface: the
+network gets the ink.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging import ground
-from worker.imaging.fill import FillOptions, Site, is_crossed
+from worker.imaging.fill import FillOptions, Site, is_crossed, roughness
 from worker.imaging.ground import Floats
 from worker.job import Image
 
@@ -25,25 +26,38 @@ Piece = tuple[slice, slice]
 class TextureOptions:
     """How a texture is sought and when it is believed. Shares are of the text's height."""
 
-    #: Size of a piece, and how much seen ground around it is compared, at least so many px.
+    #: Size of a piece, and how much seen ground around it is compared, each at least so many px.
     piece: float = 0.6
+    least_piece: int = 16
     margin: float = 0.15
     least_margin: int = 8
-    #: How far away the ground may be taken from.
+    #: How far away texture may be taken from.
     reach: float = 3.0
-    #: Text higher than this many px is sought at reduced resolution first.
+    #: Text higher than this many px is sought at reduced resolution first: three times as fast.
     search_height: int = 14
-    #: Share of the seen ground's variance that a copy may leave unexplained, and the deviation in levels below
-    #: which that is not seen.
-    most_unexplained: float = 0.35
-    invisible: float = 4.0
-    coarse: int = 9
-    #: Share of a copy whose colours the seen ground does not have: something else was copied along.
-    most_strange: float = 0.03
+    #: Steps between neighbouring pixels, in levels, below which the ground is no texture.
+    least_roughness: float = 2.5
+    #: Means over squares of this side, and at least so many px, are shading: it must lie on the surface with
+    #: at most this deviation in levels; beyond so many deviations and levels something else begins, ...
+    coarse: float = 0.6
+    least_coarse: int = 15
+    most_shading: float = 7.0
+    object_sigmas: float = 3.5
+    object_levels: float = 12.0
+    #: ... as it does where the texture's energy leaves this range around the usual, or the shading goes so
+    #: far from the ring's. The ring may hold so much of it.
+    least_energy: float = 0.25
+    most_energy: float = 3.5
+    most_shift: float = 24.0
+    most_objects: float = 0.06
+    #: The copy must foretell the shading next to the ink this closely, in levels, and no line that leaves the
+    #: ink may depart from it by so many deviations.
+    most_wrong: float = 6.0
+    crossing_sigmas: float = 2.5
 
 
 def copy_texture(site: Site, options: TextureOptions, limits: FillOptions) -> Image | None:
-    """The ground under a mask, copied from its surroundings; None where they do not foretell it.
+    """The ground under a mask, its texture copied from its surroundings; None where that cannot be trusted.
 
     Args:
         site: The ink; its box must leave room for the reach.
@@ -54,137 +68,145 @@ def copy_texture(site: Site, options: TextureOptions, limits: FillOptions) -> Im
         (H, W, 3) of the site, meaningful under the mask only.
     """
     margin = max(options.least_margin, round(options.margin * site.text_height))
-    total = np.zeros(site.pixels.shape, np.float32)
-    weight = np.zeros(site.mask.shape, np.float32)
-    for piece in _pieces(site, options, margin):
-        copied = _best_copy(site, piece, options)
-        if copied is None:
-            return None
-        tent = _tent(*copied.shape[:2], margin)
-        total[piece] += copied * tent[..., None]
-        weight[piece] += tent
-    copy = total / np.maximum(weight, 1e-6)[..., None]
-    if not _is_believable(site, copy, weight > 0, margin, options, limits):
+    ring = site.ring(2 * margin)
+    rows, columns = np.nonzero(ring)
+    if len(rows) < 200 or roughness(site.pixels, ring) < options.least_roughness:
         return None
-    return np.clip(np.rint(copy), 0, 255).astype(np.uint8)
+    few = ground.thinned(len(rows))
+    rows, columns = rows[few], columns[few]
+    surface = ground.fit(columns, rows, site.pixels[rows, columns].astype(np.float32), order=2)
+    plain = surface.over(site.box.width, site.box.height)
+    side = max(options.least_coarse, round(options.coarse * site.text_height)) | 1
+    shading = ground.local_mean(site.pixels.astype(np.float32), site.free, side)
+    texture = site.pixels - shading
+    donors = _donors(shading, plain, texture, site.free, ring, side, options)
+    if donors is None:
+        return None
+    copied, covered = _copied(site, texture, donors, margin, options)
+    if copied is None:
+        return None
+    wrong = np.where(covered[..., None], site.pixels - plain - copied, 0).astype(np.float32)
+    seen = site.ring(margin) & covered & donors
+    if not seen.any() or float(ground.local_mean(wrong, seen, side)[seen].std()) > options.most_wrong:
+        return None
+    noise = float(np.median(np.abs(wrong[seen]))) * ground.MAD_TO_SIGMA
+    if is_crossed(site, wrong, noise, replace(limits, outlier_sigmas=options.crossing_sigmas)):
+        return None
+    return np.asarray(np.clip(np.rint(plain + copied), 0, 255), np.uint8)
 
 
-def _pieces(site: Site, options: TextureOptions, margin: int) -> list[Piece]:
+def _donors(
+    shading: Floats,
+    plain: Floats,
+    texture: Floats,
+    free: NDArray[np.bool_],
+    ring: NDArray[np.bool_],
+    side: int,
+    options: TextureOptions,
+) -> NDArray[np.bool_] | None:
+    """Pixels with the usual texture; None where the ring's shading is uneven or it holds something else."""
+    uneven = ground.largest((shading - plain)[ring].T)
+    sigma = ground.MAD_TO_SIGMA * float(np.median(uneven))
+    if sigma > options.most_shading:
+        return None
+    energy = ground.local_mean(texture**2, free, side).sum(axis=2)
+    usual = float(np.median(energy[ring]))
+    alike = (energy > options.least_energy * usual) & (energy < options.most_energy * usual)
+    strange = (uneven > max(options.object_sigmas * sigma, options.object_levels)) | ~alike[ring]
+    if strange.mean() > options.most_objects:
+        return None
+    low, high = shading[ring].min(axis=0) - options.most_shift, shading[ring].max(axis=0) + options.most_shift
+    return np.asarray(free & alike & ((shading >= low) & (shading <= high)).all(axis=2), bool)
+
+
+def _copied(
+    site: Site, texture: Floats, donors: NDArray[np.bool_], margin: int, options: TextureOptions
+) -> tuple[Floats | None, NDArray[np.bool_]]:
+    """Texture for the mask and its margin, and where it is known."""
+    total = np.zeros(texture.shape, np.float32)
+    weight = np.zeros(site.mask.shape, np.float32)
+    grey = texture.mean(axis=2)
+    for piece in _pieces(site, margin, options):
+        place = _found(grey, donors, piece, site.text_height, options)
+        if place is None:
+            return None, weight > 0
+        rows, columns = piece
+        tall, wide = rows.stop - rows.start, columns.stop - columns.start
+        tent = _tent(tall, wide, margin)
+        total[piece] += texture[place[0] : place[0] + tall, place[1] : place[1] + wide] * tent[..., None]
+        weight[piece] += tent
+    copied = (total / np.maximum(weight, 1e-6)[..., None]).astype(np.float32)
+    return copied, weight > 0
+
+
+def _pieces(site: Site, margin: int, options: TextureOptions) -> list[Piece]:
     """Windows over the mask, each with its margin, overlapping by it."""
     height, width = site.mask.shape
-    side = max(16, round(options.piece * site.text_height))
+    side = max(options.least_piece, round(options.piece * site.text_height))
     left, top, across, down = cv2.boundingRect(site.mask)
     pieces = []
-    for y in np.linspace(top, top + down, max(1, round(down / side)) + 1)[:-1].astype(int):
-        tall = -(-down // max(1, round(down / side)))
-        for x in np.linspace(left, left + across, max(1, round(across / side)) + 1)[:-1].astype(int):
-            wide = -(-across // max(1, round(across / side)))
-            if site.mask[y : y + tall, x : x + wide].any():
-                rows = slice(max(y - margin, 0), min(y + tall + margin, height))
-                pieces.append((rows, slice(max(x - margin, 0), min(x + wide + margin, width))))
+    for y in range(top, top + down, side):
+        for x in range(left, left + across, side):
+            if site.mask[y : y + side, x : x + side].any():
+                rows = slice(max(y - margin, 0), min(y + side + margin, height))
+                pieces.append((rows, slice(max(x - margin, 0), min(x + side + margin, width))))
     return pieces
 
 
-def _best_copy(site: Site, piece: Piece, options: TextureOptions) -> Floats | None:
-    """The pixels of the place that agrees best with a piece's seen ground, at the piece's brightness."""
+def _found(
+    grey: Floats, donors: NDArray[np.bool_], piece: Piece, text_height: float, options: TextureOptions
+) -> tuple[int, int] | None:
+    """Top and left of the place whose texture continues a piece's best: coarsely first, then to the pixel."""
     rows, columns = piece
-    reach = round(options.reach * site.text_height)
-    height, width = site.mask.shape
-    area = (
-        slice(max(rows.start - reach, 0), min(rows.stop + reach, height)),
-        slice(max(columns.start - reach, 0), min(columns.stop + reach, width)),
-    )
-    scale = min(1.0, options.search_height / site.text_height)
-    found = _search(site, piece, area, scale)
-    if found is not None and scale < 1:
-        slack = int(np.ceil(2 / scale))
-        tall, wide = rows.stop - rows.start, columns.stop - columns.start
-        top, left = area[0].start + round(found[0] / scale), area[1].start + round(found[1] / scale)
-        area = (
-            slice(max(top - slack, 0), min(top + tall + slack, height)),
-            slice(max(left - slack, 0), min(left + wide + slack, width)),
-        )
-        found = _search(site, piece, area, 1.0)
-    if found is None:
-        return None
-    top, left = area[0].start + found[0], area[1].start + found[1]
-    source = (
-        slice(top, top + rows.stop - rows.start),
-        slice(left, left + columns.stop - columns.start),
-    )
-    copied = site.pixels[source].astype(np.float32)
-    seen = site.free[piece] & site.free[source]
-    if np.count_nonzero(seen) > 20:
-        copied += (site.pixels[piece][seen] - copied[seen]).mean(axis=0)
-    return copied
+    reach = round(options.reach * text_height)
+    area = _around(rows.start, columns.start, piece, reach, grey.shape)
+    scale = min(1.0, options.search_height / text_height)
+    place = _best_match(grey, donors, piece, area, scale)
+    if place is None or scale == 1.0:
+        return place
+    area = _around(*place, piece, int(np.ceil(2 / scale)), grey.shape)
+    return _best_match(grey, donors, piece, area, 1.0)
 
 
-def _search(site: Site, piece: Piece, area: Piece, scale: float) -> tuple[int, int] | None:
-    """Row and column inside the (scaled) area where a piece's seen ground is found again, free of ink."""
-    target, seen = site.pixels[piece], site.free[piece]
-    pixels, taken = site.pixels[area], ~site.free[area]
-    if scale < 1:
-        target, seen = _shrunk(target, scale), _shrunk(seen.astype(np.float32), scale) > 0.6
-        pixels, taken = _shrunk(pixels, scale), _shrunk(taken.astype(np.float32), scale) > 0.05
-    if target.shape[0] > pixels.shape[0] or target.shape[1] > pixels.shape[1] or not seen.any():
+def _around(top: int, left: int, piece: Piece, slack: int, shape: tuple[int, ...]) -> Piece:
+    """A window as large as the piece at a place, grown by some px inside the picture."""
+    tall, wide = piece[0].stop - piece[0].start, piece[1].stop - piece[1].start
+    return (
+        slice(max(top - slack, 0), min(top + tall + slack, shape[0])),
+        slice(max(left - slack, 0), min(left + wide + slack, shape[1])),
+    )
+
+
+def _best_match(
+    grey: Floats, donors: NDArray[np.bool_], piece: Piece, area: Piece, scale: float
+) -> tuple[int, int] | None:
+    """Where in an area the seen texture of a piece is found again, with texture where the piece has none."""
+    goal, seen = _shrunk(grey[piece], scale), _shrunk(donors[piece].astype(np.float32), scale)
+    texture, usable = _shrunk(grey[area], scale), _shrunk(donors[area].astype(np.float32), scale)
+    seen, unusable = (seen > 0.6).astype(np.float32), (usable < 0.95).astype(np.float32)
+    if goal.shape[0] > texture.shape[0] or goal.shape[1] > texture.shape[1] or not seen.any():
         return None
-    weights = seen.astype(np.float32)
-    grey = pixels.astype(np.float32).mean(axis=2)
-    goal = target.astype(np.float32).mean(axis=2)
-    middle = float(goal[seen].mean())
-    grey, goal = grey - middle, (goal - middle) * weights
-    misfit = cv2.matchTemplate(grey * grey, weights, cv2.TM_CCORR)
-    misfit -= 2 * cv2.matchTemplate(grey, goal, cv2.TM_CCORR)
-    shared = cv2.matchTemplate(taken.astype(np.float32), 1 - weights, cv2.TM_CCORR)
-    misfit = np.where(shared < 0.5, misfit, np.inf)
-    if not np.isfinite(misfit).any():
-        return None
+    energy = cv2.matchTemplate(texture * texture, seen, cv2.TM_CCORR)
+    misfit = energy - 2 * cv2.matchTemplate(texture, goal * seen, cv2.TM_CCORR)
+    missing = cv2.matchTemplate(unusable, 1 - seen, cv2.TM_CCORR)
+    misfit = np.where(missing < 0.5, misfit, np.inf)
     row, column = np.unravel_index(int(misfit.argmin()), misfit.shape)
-    return int(row), int(column)
+    if not np.isfinite(misfit[row, column]):
+        return None
+    top = min(area[0].start + round(int(row) / scale), grey.shape[0] - (piece[0].stop - piece[0].start))
+    left = min(area[1].start + round(int(column) / scale), grey.shape[1] - (piece[1].stop - piece[1].start))
+    return top, left
 
 
-def _shrunk(pixels: NDArray[np.floating] | Image, scale: float) -> Floats:
+def _shrunk(pixels: Floats, scale: float) -> Floats:
+    if scale == 1.0:
+        return pixels
     shape = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
-    return cv2.resize(pixels, shape, interpolation=cv2.INTER_AREA).astype(np.float32)
+    return np.asarray(cv2.resize(pixels, shape, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _tent(height: int, width: int, margin: int) -> Floats:
     """Weights that fall off over the margin, so that neighbouring pieces fade into each other."""
-    down = np.minimum(np.arange(1, height + 1), np.arange(height, 0, -1))
-    across = np.minimum(np.arange(1, width + 1), np.arange(width, 0, -1))
-    tent = np.minimum(down[:, None] / (margin + 1), 1) * np.minimum(across[None, :] / (margin + 1), 1)
-    return np.asarray(tent, np.float32)
-
-
-def _is_believable(
-    site: Site,
-    copy: Floats,
-    covered: NDArray[np.bool_],
-    margin: int,
-    options: TextureOptions,
-    limits: FillOptions,
-) -> bool:
-    """Whether the copy foretells the ground that is seen, and holds nothing that the ground does not."""
-    seen = site.ring(margin) & covered
-    if np.count_nonzero(seen) < 60:
-        return False
-    residual = np.where(covered[..., None], site.pixels - copy, 0).astype(np.float32)
-    spread = float(site.pixels[seen].astype(np.float32).std(axis=0).max())
-    left_over = float(residual[seen].std())
-    weights = seen.astype(np.float32)
-    side = (options.coarse, options.coarse)
-    share = cv2.blur(weights, side)
-    coarse = cv2.blur(residual * weights[..., None], side) / np.maximum(share, 1e-6)[..., None]
-    coarse_left = float(coarse[seen & (share > 0.3)].std())
-    noise = float(np.median(np.abs(residual[seen]))) * ground.MAD_TO_SIGMA
-    c = is_crossed(site, residual, noise, limits)
-    palette = np.zeros((16, 16, 16), np.uint8)
-    palette[tuple((site.pixels[site.ring(2 * margin)] >> 4).T)] = 1
-    palette = cv2.dilate(palette.reshape(16, 256), np.ones((3, 1), np.uint8)).reshape(16, 16, 16)
-    hole = np.clip(copy[site.mask > 0], 0, 255).astype(np.uint8) >> 4
-    strange = 1 - float(palette[tuple(hole.T)].mean())
-    print(
-        "    left %.1f coarse %.1f spread %.1f noise %.1f crossed %s strange %.3f"
-        % (left_over, coarse_left, spread, noise, c, strange)
-    )
-    return True
+    down = np.minimum(np.arange(1, height + 1), np.arange(height, 0, -1)) / (margin + 1)
+    across = np.minimum(np.arange(1, width + 1), np.arange(width, 0, -1)) / (margin + 1)
+    return np.asarray(np.minimum(down[:, None], 1) * np.minimum(across[None, :], 1), np.float32)

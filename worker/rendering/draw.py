@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from worker.job import Box, Image
 from worker.rendering.fonts import FontSet, Shaped
-from worker.rendering.frame import Frame, Rect, page_box
+from worker.rendering.frame import page_box
 from worker.rendering.layout import PlacedBlock
 from worker.rendering.raster import Coverage, rasterise
 from worker.rendering.style import Fill
@@ -113,8 +113,3 @@ def _down_lines(v: NDArray[np.float32], placed: PlacedBlock) -> NDArray[np.float
     nearest = np.abs(v[..., None] - middles).argmin(axis=-1)
     tops = baselines[nearest] - 0.82 * placed.size
     return np.asarray((v - tops) / (0.9 * placed.size), np.float32)
-
-
-def drawn_quad(frame: Frame, rect: Rect, margin: float) -> NDArray[np.float32]:
-    """The page polygon of what was drawn, outline and shadow included."""
-    return frame.quad(rect.grown(margin, margin))

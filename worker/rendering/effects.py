@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from operator import itemgetter
 
 import cv2
 import numpy as np
@@ -17,10 +18,18 @@ from worker.rendering.colour import RGB, Pixels, as_rgb, coverage_of, dominant, 
 _OFF_AXIS = 48.0
 #: Share of the strokes' surroundings an outline covers; a shadow covers one side only.
 _OUTLINE_COVERS = 0.6
+#: Share of the pixels at one distance that have the outline's colour while they lie within it.
+_MOST_OF_RING = 0.7
 #: Widest outline and farthest shadow, in em.
 _REACH, _SHADOW_REACH = 0.3, 0.15
 #: Mean darkening (levels) under the best offset, and how many times that on the opposite side.
 _LEAST_DARKENING, _ONE_SIDED = 9.0, 1.7
+#: Pixels a shadow is fitted to.
+_SAMPLES = 3000
+#: Blurs tried, in em.
+_BLURS = (0.0, 0.03, 0.07, 0.12)
+#: Share of the change beside the strokes that a shadow may leave unexplained.
+_MOST_UNEXPLAINED = 0.5
 #: Darkening per stroke pixel below which no shadow is looked for; opacity below which it is not seen.
 _LEAST_SHADE, _LEAST_OPACITY = 5.0, 0.12
 
@@ -65,7 +74,7 @@ def find_outline(
         fill: Their colour.
         size: Font size in px.
     """
-    away = cv2.distanceTransform(255 - strokes, cv2.DIST_L2, 3)
+    away = np.asarray(cv2.distanceTransform(255 - strokes, cv2.DIST_L2, 3), np.float32)
     near = (away > 0) & (away <= max(2.0, _REACH * size)) & (mask > 0)
     ring = (away > 0.9) & (away <= 2.1) & (mask > 0)
     axis = np.array(fill, np.float32) - ground
@@ -75,11 +84,30 @@ def find_outline(
     if not ring.any() or np.count_nonzero(foreign & ring) < _OUTLINE_COVERS * np.count_nonzero(ring):
         return None
     colour = dominant(page[foreign])
-    alike = near & (length(page - np.array(colour, np.float32)) <= 60)
-    edge = np.count_nonzero((away > 0) & (away <= 1.0) & (mask > 0))
-    # Anti-aliasing hides half a px of it.
-    width = int(np.count_nonzero(alike)) / max(int(edge), 1) + 0.5
-    return Outline(colour, float(np.clip(width, 1.0, _REACH * size)))
+    distance = length(page - np.array(colour, np.float32))
+    apart = length(ground - np.array(colour, np.float32))
+    alike = near & (distance < 0.4 * apart) & (distance < length(page - np.array(fill, np.float32)))
+    return Outline(colour, float(np.clip(_width(alike, away, near), 1.0, _REACH * size)))
+
+
+def _width(alike: NDArray[np.bool_], away: Pixels, near: NDArray[np.bool_]) -> float:
+    """The distance from the strokes up to which most pixels have the outline's colour.
+
+    Taken on the side where it is least: on another a shadow of the same colour may lengthen it.
+    """
+    rightward = cv2.Sobel(away, cv2.CV_32F, 1, 0, ksize=1) > 0
+    downward = cv2.Sobel(away, cv2.CV_32F, 0, 1, ksize=1) > 0
+    sides = [near & across & along for across in (rightward, ~rightward) for along in (downward, ~downward)]
+    return min((_width_at(alike[side], away[side]) for side in sides if side.any()), default=0.0)
+
+
+def _width_at(alike: NDArray[np.bool_], away: Pixels) -> float:
+    rings = np.ceil(away - 0.5).astype(np.intp)
+    share = np.bincount(rings, alike) / np.maximum(np.bincount(rings), 1)
+    beyond = np.flatnonzero(share[2:] < _MOST_OF_RING)
+    last = int(beyond[0]) + 1 if len(beyond) else len(share) - 1
+    following = float(share[last + 1]) if last + 1 < len(share) else 0.0
+    return last + min(following, 0.5)
 
 
 def find_shadow(
@@ -101,34 +129,50 @@ def find_shadow(
     dx, dy = _offset(darkening, solid, body, reach)
     if abs(dx) + abs(dy) < 2:
         return None
-    shifted = cv2.warpAffine(solid, np.array([[1.0, 0, dx], [0, 1.0, dy]]), solid.shape[::-1])
-    best: tuple[float, Shadow] | None = None
-    for blur in (0.0, 0.03 * size, 0.07 * size, 0.12 * size):
-        cover = shifted.astype(np.float32) / 255
-        soft = np.asarray(cv2.GaussianBlur(cover, (0, 0), blur) if blur else cover, np.float32)
-        error, shadow = _fitted(page, ground, soft, visible, (dx, dy), blur)
-        if best is None or error < best[0]:
-            best = error, shadow
-    return best[1] if best is not None and best[1].opacity >= _LEAST_OPACITY else None
+    fit = _Fit.on(page, ground, solid, visible)
+    error, shadow = min((fit.of(dx, dy, share * size) for share in _BLURS), key=itemgetter(0))
+    while True:  # downhill over whole px; the error is bounded below, so this ends
+        x, y = int(shadow.dx), int(shadow.dy)
+        around = [(x + 1, y), (x - 1, y), (x, y + 1), (x, y - 1)]
+        less, nearer = min((fit.of(*step, shadow.blur) for step in around), key=itemgetter(0))
+        if less >= error or max(abs(nearer.dx), abs(nearer.dy)) > reach:
+            break
+        error, shadow = less, nearer
+    return shadow if error <= _MOST_UNEXPLAINED and shadow.opacity >= _LEAST_OPACITY else None
 
 
-def _fitted(
-    page: Pixels,
-    ground: Pixels,
-    shape: Pixels,
-    visible: NDArray[np.bool_],
-    offset: tuple[int, int],
-    blur: float,
-) -> tuple[float, Shadow]:
-    """Colour and opacity that explain the darkening best (least squares), and what they leave unexplained."""
-    cover = shape[visible][:, None]
-    change = (page - ground)[visible]
-    full = (cover * change).sum(axis=0) / max(float((cover * cover).sum()), 1.0)
-    error = float(((change - cover * full) ** 2).sum())
-    beneath = np.median(ground[visible], axis=0)
-    opacity = float(np.clip((-full / np.maximum(beneath, 1.0)).max(), 0.02, 1.0))
-    colour = as_rgb(beneath + full / opacity)
-    return error, Shadow(colour, float(offset[0]), float(offset[1]), blur, opacity)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fit:
+    """Least squares: which shadow explains what lies beside the strokes."""
+
+    solid: Mask
+    #: Where a shadow would be seen: rows and columns of sample pixels, and how they differ from the ground.
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    change: Pixels
+    #: Colour of the ground there.
+    beneath: Pixels
+
+    @classmethod
+    def on(cls, page: Pixels, ground: Pixels, solid: Mask, visible: NDArray[np.bool_]) -> _Fit:
+        """Take the samples."""
+        rows, columns = np.nonzero(visible)
+        step = max(1, len(rows) // _SAMPLES)
+        rows, columns = rows[::step], columns[::step]
+        beneath = ground[rows, columns]
+        return cls(solid, rows, columns, page[rows, columns] - beneath, np.median(beneath, axis=0))
+
+    def of(self, dx: int, dy: int, blur: float) -> tuple[float, Shadow]:
+        """The share of the change such a shadow leaves unexplained, with its best colour and opacity."""
+        height, width = self.solid.shape
+        soft = cv2.GaussianBlur(self.solid, (0, 0), blur) if blur else self.solid
+        rows, columns = np.clip(self.rows - dy, 0, height - 1), np.clip(self.columns - dx, 0, width - 1)
+        share = np.asarray(soft[rows, columns], np.float32)[:, None] / 255
+        full = (share * self.change).sum(axis=0) / max(float((share * share).sum()), 1.0)
+        total = max(float((self.change**2).sum()), 1.0)
+        error = float(((self.change - share * full) ** 2).sum()) / total
+        opacity = float(np.clip((-full / np.maximum(self.beneath, 1.0)).max(), 0.02, 1.0))
+        return error, Shadow(as_rgb(self.beneath + full / opacity), float(dx), float(dy), blur, opacity)
 
 
 def _offset(darkening: Pixels, solid: Mask, body: Mask, reach: int) -> tuple[int, int]:

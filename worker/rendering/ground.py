@@ -21,7 +21,7 @@ _MOST_VARIETY = 80.0
 #: Columns the ground under the text is sampled at.
 _SAMPLES = 48
 #: Distance kept from whatever ends the free ground, and sideways from other text, in em.
-_CLEARANCE, _CLEARANCE_TEXT = 0.3, 0.8
+_CLEARANCE, _CLEARANCE_TEXT = 0.4, 0.8
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,12 +18,13 @@ _SMALL = 20.0
 
 
 def evened_styles(inks: Sequence[Ink], styles: Sequence[Style]) -> list[Style]:
-    """Blocks of one style get one weight: measured on few strokes, it would waver from row to row."""
+    """Blocks of one style get one weight and lean: measured on few strokes, they would waver."""
     evened = list(styles)
     for group in style_groups(inks, styles):
         weight = round(float(np.median([styles[member].weight for member in group])) / 25) * 25
+        slant = float(np.median([styles[member].slant for member in group]))
         for member in group:
-            evened[member] = replace(styles[member], weight=weight)
+            evened[member] = replace(styles[member], weight=weight, slant=slant)
     return evened
 
 

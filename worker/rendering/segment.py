@@ -64,6 +64,11 @@ _UNIT = regex.compile(
 _CODE = regex.compile(r"(?<!\S)(?=\S*\d)(?=\S*[A-Za-z])[A-Za-z0-9][A-Za-z0-9./_-]*")
 
 
+_LETTERS, _LETTERS_BEFORE = regex.compile(r"\p{L}*"), regex.compile(r"\p{L}*$")
+#: No cut word leaves fewer letters on a line.
+_SHORTEST_PIECE = 2
+
+
 def clean(text: str) -> str:
     """The text as it can be drawn: NFC, one kind of line end, no control characters, no lone surrogates.
 
@@ -183,16 +188,15 @@ def _is_inside_word(before: str, after: str, language: str) -> bool:
 
 
 def _inside_word(text: str, index: int, before: str, after: str) -> Strength | None:
-    """A cut inside a word: never before a particle, never inside a number, never off a single syllable."""
+    """A cut inside a word: never before a particle, inside a number or off a single letter."""
     if before == after == "NU":
         return None
     if after in _HANGUL and _PARTICLE.match(text, index):
         return None
-    if before in ("CP", "CL", "PO") and after in _HANGUL:
+    if "OP" in (before, after) or before in ("CP", "CL", "PO"):
         return Strength.LAST_RESORT
-    head = regex.search(r"\S*$", text[:index])[0]
-    tail = regex.match(r"\S*", text[index:])[0]
-    if after in _HANGUL and before in _HANGUL and len(head) + len(tail) > 3 and min(len(head), len(tail)) < 2:
+    head, tail = _LETTERS_BEFORE.search(text, 0, index)[0], _LETTERS.match(text, index)[0]
+    if before != "NU" and after != "NU" and min(len(head), len(tail)) < _SHORTEST_PIECE:
         return None
     return Strength.LAST_RESORT
 

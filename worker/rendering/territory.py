@@ -15,6 +15,8 @@ from worker.rendering.ink import Ink
 _ABOVE, _BELOW, _BESIDE = 0.9, 0.25, 0.08
 #: Share of an OCR box above and below its ink.
 _BOX_MARGIN = 0.09
+#: Share of the page's width beyond which empty ground beside all text is no margin.
+_WIDEST_MARGIN = 0.08
 #: Neighbours farther away than this many em (beside the block's own length) can never matter.
 _FAR = 60.0
 
@@ -58,12 +60,12 @@ def homes_of(
 
 
 def text_margin(inks: Sequence[Ink], obstacles: Sequence[Polygon], width: int) -> float:
-    """Px between the page's left and right edges and its text, the smaller of both sides."""
+    """Px that the page keeps free at its left and right: the smaller of both sides."""
     sides = [quad[:, 0] for quad in (*(ink.frame.quad(ink.rect) for ink in inks), *obstacles)]
     if not sides:
         return 0.0
     left, right = min(float(xs.min()) for xs in sides), max(float(xs.max()) for xs in sides)
-    return max(0.0, min(left, width - right))
+    return max(0.0, min(left, width - right, _WIDEST_MARGIN * width))
 
 
 def _meet(one: Polygon, two: Polygon) -> bool:

@@ -10,27 +10,18 @@ import numpy as np
 
 from worker.job import BlockStatus, Flag, Image, Polygon, Region, TextBlock, Translation
 from worker.rendering.align import infer_alignment
-from worker.rendering.draw import draw, drawn_quad
+from worker.rendering.draw import draw
+from worker.rendering.fit import Candidate, LayoutOptions
 from worker.rendering.fonts import FontSet
 from worker.rendering.frame import frames_of
 from worker.rendering.ground import Neighbourhood
-from worker.rendering.groups import evened_styles, style_groups
-from worker.rendering.ink import measure_ink
-from worker.rendering.layout import (
-    Candidate,
-    Fit,
-    LayoutOptions,
-    PlacedBlock,
-    at_size,
-    find_fits,
-    place,
-)
+from worker.rendering.groups import evened_styles
+from worker.rendering.ink import Ink, measure_ink
+from worker.rendering.layout import PlacedBlock, lay_out, with_shared_edges
 from worker.rendering.segment import clean
-from worker.rendering.style import measure_style
+from worker.rendering.strokes import find_strokes
+from worker.rendering.style import Style, measure_style
 from worker.rendering.territory import homes_of, text_margin
-
-#: No translation of a block on a picture is longer; a text beyond it is not tried.
-_LONGEST_TEXT = 1500
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +95,7 @@ def typeset(
     staying = [*kept, *(block for block in blocks if block.id not in text_of)]
     obstacles = [line.polygon for block in staying for line in block.lines]
     candidates, missing = _candidates(original, plate, chosen, region_of, text_of, obstacles, fonts, language)
-    placed = _lay_out(candidates, fonts, options)
+    placed = lay_out(candidates, fonts, options)
     outcomes = tuple(
         _outcome(candidate, placed.get(candidate.block_id), missing, fonts, options)
         for candidate in candidates
@@ -146,14 +137,12 @@ def _candidates(
     language: str,
 ) -> tuple[list[Candidate], dict[int, str]]:
     """Everything measured: one candidate for each block, and the characters each cannot show."""
-    inks = [
-        measure_ink(block, regions[block.id], frame, fonts)
-        for block, frame in zip(blocks, frames_of(blocks), strict=True)
-    ]
-    styles = [
-        measure_style(original, plate, block, regions[block.id], ink, fonts)
-        for block, ink in zip(blocks, inks, strict=True)
-    ]
+    inks: list[Ink] = []
+    styles: list[Style] = []
+    for block, frame in zip(blocks, frames_of(blocks), strict=True):
+        region = find_strokes(original, plate, block, regions[block.id], frame, fonts)
+        inks.append(measure_ink(block, region, frame, fonts))
+        styles.append(measure_style(original, plate, block, region, inks[-1], fonts))
     styles = evened_styles(inks, styles)
     homes = homes_of(inks, obstacles, original.shape[1], original.shape[0])
     margin = text_margin(inks, obstacles, original.shape[1])
@@ -166,60 +155,9 @@ def _candidates(
         text = "".join(char for char in text if char not in shaped.missing).strip()
         around = Neighbourhood(plate, ink.frame, home, others, ink.size, margin)
         alignment = infer_alignment(ink, around, others, margin, original.shape[1])
-        candidates.append(Candidate(block.id, text, language, ink, style, alignment, around))
-    return candidates, missing
-
-
-def _lay_out(
-    candidates: Sequence[Candidate], fonts: FontSet, options: LayoutOptions
-) -> dict[int, PlacedBlock]:
-    """Place all blocks that fit: one size for each style group, then each in its turn beside the others."""
-    placed: dict[int, PlacedBlock] = {}
-    drawable = [candidate for candidate in candidates if 0 < len(candidate.text) <= _LONGEST_TEXT]
-    inks = [candidate.ink for candidate in drawable]
-    for group in style_groups(inks, [candidate.style for candidate in drawable]):
-        members = [drawable[index] for index in group]
-        source = float(np.median([member.ink.size for member in members]))
-        fits = {member.block_id: find_fits(member, source, fonts, options) for member in members}
-        best = [found[0].size for found in fits.values() if found]
-        common = min((size for size in best if size >= options.outlier_share * source), default=source)
-        for member in members:
-            found = _place_beside(member, fits[member.block_id], common, source, placed, fonts, options)
-            if found is not None:
-                placed[member.block_id] = found
-    return placed
-
-
-def _place_beside(
-    candidate: Candidate,
-    fits: Sequence[Fit],
-    common: float,
-    source: float,
-    placed: Mapping[int, PlacedBlock],
-    fonts: FontSet,
-    options: LayoutOptions,
-) -> PlacedBlock | None:
-    """Place one block at the common size, or at its own best where it must, clear of those already placed."""
-    taken = [
-        candidate.ink.frame.rect_around(drawn_quad(other.frame, other.rect, other.style.margin))
-        for other in placed.values()
-    ]
-    home = candidate.around.home
-    for _ in range(2):
-        choice = at_size(fits, common, candidate) or (fits[0] if fits else None)
-        if choice is None:
-            return None
-        found = place(candidate, choice, min(common, choice.size), fonts)
-        margin = candidate.style.margin
-        if found is not None and not any(
-            rect.overlaps(found.rect.grown(margin, margin)) and not rect.overlaps(home) for rect in taken
-        ):
-            return found
-        # Another block has grown into the ground this one counted on: measure again beside it.
-        others = (*candidate.around.obstacles, *(rect for rect in taken if not rect.overlaps(home)))
-        candidate = replace(candidate, around=replace(candidate.around, obstacles=others))
-        fits = find_fits(candidate, source, fonts, options)
-    return None
+        start = min(line.start for line in ink.lines)
+        candidates.append(Candidate(block.id, text, language, ink, style, alignment, around, start))
+    return with_shared_edges(candidates), missing
 
 
 def _outcome(
@@ -246,7 +184,7 @@ def _outcome(
         BlockStatus.TRANSLATED,
         (*flags, Flag.SHRUNK) if shrunk else flags,
         placed,
-        drawn_quad(placed.frame, placed.rect, placed.style.margin),
+        placed.polygon,
         tuple(dict.fromkeys(name for names in used for name in names)),
         size,
         _capacity(candidate, options) if shrunk else None,

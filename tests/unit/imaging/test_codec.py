@@ -129,6 +129,19 @@ def test_alpha_is_kept_and_opaque_alpha_dropped() -> None:
         assert np.array_equal(again.rgb, page.rgb)
 
 
+def test_text_over_a_transparent_ground_can_be_seen() -> None:
+    picture = Pillow.new("RGBA", (40, 20), (0, 0, 0, 0))
+    picture.paste((0, 0, 0, 255), (5, 5, 15, 15))
+    page = decode(saved(picture, "PNG"), max_pixels=LIMIT)
+    assert page.rgb[0, 0].tolist() == [255, 255, 255]
+    drawn = page.rgb.copy()
+    drawn[5:15, 20:30] = (200, 0, 0)
+    again = decode(encode(page, drawn).payload, max_pixels=LIMIT)
+    assert again.alpha is not None
+    assert (again.alpha[5:15, 20:30] == 255).all()
+    assert again.alpha[0, 0] == 0
+
+
 def test_a_transparent_colour_becomes_alpha() -> None:
     payload = saved(Pillow.new("RGB", (8, 8), (1, 2, 3)), "PNG", transparency=(1, 2, 3))
     page = decode(payload, max_pixels=LIMIT)

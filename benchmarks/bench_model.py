@@ -1,0 +1,222 @@
+"""CPU seconds and GFLOP/s a tile, for every engine that can run a LaMa, in one run on one machine.
+
+    make bench-model            (.venv-export/bin/python benchmarks/bench_model.py)
+
+Each line is measured in a process of its own, which may use only the threads it is given. CPU seconds are the
+process's, so two threads that wait for each other show. The peak is a large matrix product in the same number
+of threads. Run it on a quiet machine; training must not run beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+PROJECT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(PROJECT))
+
+from export.build import weights_path  # noqa: E402
+from export.checkpoints import load_model  # noqa: E402
+from export.compact import CompactLama  # noqa: E402
+from export.graph import TileSpec, export_native, export_tile, store_half  # noqa: E402
+from export.lama import Lama, LamaSize  # noqa: E402
+from export.verify import sample_tiles, torch_engine  # noqa: E402
+
+#: name → (file, engine)
+ENGINES = {
+    "torch eager": (None, "torch"),
+    "ONNX, DFT operators, ORT": ("native.onnx", "ort-float"),
+    "this export, ORT": ("tile.onnx", "ort"),
+    "this export, fp16 file, ORT": ("tile-half.onnx", "ort"),
+    "this export, OpenVINO": ("tile.onnx", "openvino"),
+    "this export, fp16 file, OpenVINO": ("tile-half.onnx", "openvino"),
+}
+
+
+def random_or_loaded(weights: str) -> Lama | CompactLama:
+    """The named weights; `random` is a network of big-lama's size, which costs what the trained one costs."""
+    if weights == "random":
+        torch.manual_seed(0)
+        return Lama(LamaSize()).eval()
+    return load_model(weights_path(weights, Path(".cache/weights")))
+
+
+def gigaflops(model: Lama | CompactLama, size: int) -> float:
+    """Convolutions and matrix products of one tile (the transforms themselves are not counted)."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(torch.rand(1, 3, size, size), torch.zeros(1, 1, size, size))
+    return counter.get_total_flops() / 1e9
+
+
+def peak(threads: int) -> float:
+    """GFLOP/s of a 2048² float32 matrix product, best of five."""
+    torch.set_num_threads(threads)
+    a, best = torch.rand(2048, 2048), 0.0
+    for _ in range(5):
+        started = time.perf_counter()
+        a @ a
+        best = max(best, 2 * 2048**3 / (time.perf_counter() - started) / 1e9)
+    return best
+
+
+def runner(
+    engine: str, path: Path | None, model: Lama | CompactLama, threads: int
+) -> Callable[..., np.ndarray]:
+    """(images, masks) uint8 → tiles, on one engine."""
+    if engine == "torch":
+        torch.set_num_threads(threads)
+        return torch_engine(model)
+    if engine == "openvino":
+        import openvino
+
+        core = openvino.Core()
+        compiled = core.compile_model(
+            path, "CPU", {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
+        )
+        return lambda images, masks: compiled({"image": images, "mask": masks})["inpainted"]
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = threads, 3
+    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    if engine == "ort":
+        return lambda images, masks: session.run(None, {"image": images, "mask": masks})[0]
+
+    def floats(images: np.ndarray, masks: np.ndarray) -> np.ndarray:
+        feed = {
+            "image": images.transpose(0, 3, 1, 2).astype(np.float32) / 255,
+            "mask": masks.transpose(0, 3, 1, 2).astype(np.float32) / 255,
+        }
+        predicted = session.run(None, feed)[0].transpose(0, 2, 3, 1)
+        return np.where(masks > 0, np.round(predicted.clip(0, 1) * 255), images).astype(np.uint8)
+
+    return floats
+
+
+def measure(case: dict[str, object]) -> dict[str, float]:
+    """One line, in this process: seconds of CPU and of wall clock a tile, and the difference from torch."""
+    size, batch, threads = (int(str(case[name])) for name in ("size", "batch", "threads"))
+    os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:threads]))
+    model = random_or_loaded(str(case["weights"]))
+    path = Path(str(case["path"])) if case["path"] else None
+    run = runner(str(case["engine"]), path, model, threads)
+    images, masks = sample_tiles(size, batch)
+    answer = run(images, masks)
+    wall, cpu, runs = time.perf_counter(), time.process_time(), 0
+    while runs < 2 or time.perf_counter() - wall < 2:
+        run(images, masks)
+        runs += 1
+    cpu, wall = (time.process_time() - cpu) / runs / batch, (time.perf_counter() - wall) / runs / batch
+    difference = 0
+    if batch == 1 and case["engine"] != "torch":
+        difference = int(np.abs(answer.astype(int) - torch_engine(model)(images, masks)).max())
+    return {"cpu": cpu, "wall": wall, "levels": difference}
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--weights", default="random", help="random (big-lama's size), compact, or a file")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512])
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 4])
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--case", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.case:
+        print(json.dumps(measure(json.loads(options.case))))
+        return
+    cores = len(os.sched_getaffinity(0))
+    print(f"{_processor()}, {cores} cores; torch {torch.__version__}; weights: {options.weights}")
+    peaks = {threads: peak(threads) for threads in options.threads}
+    print(
+        "peak: "
+        + ", ".join(f"{value:.0f} GFLOP/s on {threads} thread(s)" for threads, value in peaks.items())
+    )
+    columns = (
+        "tile",
+        "batch",
+        "threads",
+        "engine",
+        "CPU s",
+        "wall s",
+        "GFLOP/s",
+        "of peak",
+        "vs torch",
+        "max |Δ|",
+    )
+    print("{:<5} {:>5} {:>7}  {:<34} {:>7} {:>7} {:>8} {:>7} {:>8} {:>7}".format(*columns))
+    model = random_or_loaded(options.weights)
+    with tempfile.TemporaryDirectory() as folder:
+        for size in options.sizes:
+            _export_all(model, size, Path(folder))
+            work = gigaflops(model, size)
+            for batch in options.batches:
+                for threads in options.threads:
+                    _lines(options.weights, Path(folder), work, peaks[threads], (size, batch, threads))
+
+
+def _export_all(model: Lama | CompactLama, size: int, folder: Path) -> None:
+    spec = TileSpec(size, size)
+    export_tile(model, spec, folder / "tile.onnx")
+    (folder / "tile-half.onnx").write_bytes((folder / "tile.onnx").read_bytes())
+    store_half(folder / "tile-half.onnx")
+    try:
+        export_native(model, spec, folder / "native.onnx")
+    except (
+        Exception
+    ) as error:  # The exporter's failures share no base class; the line then says "cannot run".
+        print(f"native export at {size}: {type(error).__name__}")
+        (folder / "native.onnx").unlink(missing_ok=True)
+
+
+def _lines(weights: str, folder: Path, work: float, limit: float, shape: tuple[int, int, int]) -> None:
+    size, batch, threads = shape
+    eager = float("nan")
+    for name, (file, engine) in ENGINES.items():
+        case = {"weights": weights, "engine": engine, "path": str(folder / file) if file else None}
+        case |= {"size": size, "batch": batch, "threads": threads}
+        done = subprocess.run(
+            [sys.executable, __file__, "--case", json.dumps(case)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+        )
+        head = f"{size:<5} {batch:>5} {threads:>7}  {name:<34}"
+        if done.returncode:
+            print(f"{head} cannot run: {done.stderr.strip().splitlines()[-1][:60]}")
+            continue
+        row = json.loads(done.stdout.splitlines()[-1])
+        eager = row["cpu"] if engine == "torch" else eager
+        speed = work / row["wall"]
+        print(
+            f"{head} {row['cpu']:>7.3f} {row['wall']:>7.3f} {speed:>8.0f} {100 * speed / limit:>5.0f} %"
+            f" {eager / row['cpu']:>7.2f}× {row['levels']:>7}",
+            flush=True,
+        )
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Woven grounds are copied, and only what is woven."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from tests.unit.imaging.pages import block_of, inked
+from worker.imaging.composite import composite
+from worker.imaging.mask import find_region
+from worker.imaging.plan import Route
+from worker.imaging.preprocess import prepare
+from worker.job import Image
+
+
+def knit(width: int, height: int) -> Image:
+    """Rows of stitches with some irregularity, over smooth shading."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+    stitches = 28 * np.sin(2 * np.pi * (y + 5 * np.abs((x / 8) % 2 - 1)) / 11) * np.cos(np.pi * x / 8)
+    noise = np.random.default_rng(4).normal(0, 3, (height, width))
+    shade = 140 + 30 * x / width - 20 * y / height
+    grey = shade + stitches + noise
+    page: Image = np.clip(np.rint(np.stack([grey + 20, grey, grey - 25], axis=2)), 0, 255).astype(np.uint8)
+    return page
+
+
+def psnr(one: Image, two: Image) -> float:
+    return float(10 * np.log10(255**2 / max(((one.astype(float) - two) ** 2).mean(), 1e-9)))
+
+
+def test_knitwear_is_continued_far_better_than_by_diffusion() -> None:
+    ground = knit(500, 320)
+    page, text = inked(ground, 60, 130, "AMWHQRS", colour=(255, 255, 250), scale=1.8, thickness=5)
+    block = block_of(text)
+    region = find_region(page, block)
+    prepared = prepare(page, [block], [region], (256,))
+    assert prepared.routes[0] == (Route.TEXTURE,)
+    plate = composite(page, prepared.fills)
+    mask = np.zeros(page.shape[:2], np.uint8)
+    mask[region.box.slices] = region.mask
+    telea = np.asarray(cv2.inpaint(page, mask, 5, cv2.INPAINT_TELEA), np.uint8)
+    ours, theirs = psnr(plate[mask > 0], ground[mask > 0]), psnr(telea[mask > 0], ground[mask > 0])
+    assert ours > theirs + 3
+    assert np.array_equal(plate[mask == 0], page[mask == 0])
+
+
+def test_what_lies_on_the_cloth_is_not_copied_with_it() -> None:
+    page, _ = inked(knit(500, 320), 60, 60, "LOGO", colour=(200, 0, 0), scale=1.4, thickness=4)
+    cv2.rectangle(page, (330, 40), (470, 110), (250, 250, 250), -1)
+    page, text = inked(page, 60, 180, "AMWHQRS", colour=(255, 255, 250), scale=1.4, thickness=4)
+    block = block_of(text)
+    region = find_region(page, block)
+    prepared = prepare(page, [block], [region], (256,))
+    plate = composite(page, prepared.fills)[region.box.slices][region.mask > 0].astype(int)
+    if prepared.fills:
+        assert not ((plate[:, 0] - plate[:, 1]) > 60).any()  # no red of the logo
+        assert not (plate.min(axis=1) > 235).any()  # no white of the label
+
+
+def test_an_edge_under_the_text_goes_to_the_network() -> None:
+    page = knit(500, 320)
+    page[:, 250:] = knit(250, 320)[..., ::-1] // 2
+    page, text = inked(page, 60, 130, "AMWHQRS", colour=(255, 255, 250), scale=1.8, thickness=5)
+    block = block_of(text)
+    prepared = prepare(page, [block], [find_region(page, block)], (256,))
+    assert prepared.routes[0][0] in (Route.NETWORK, Route.SHRUNK)

@@ -1,0 +1,98 @@
+"""Posters with known answers: source text drawn by the project itself, with its block and region."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from worker.job import Box, Image, Region, TextBlock, TextLine
+from worker.rendering.draw import draw
+from worker.rendering.fonts import FontSet
+from worker.rendering.frame import Frame, Rect, page_box
+from worker.rendering.layout import PlacedBlock, PlacedLine
+from worker.rendering.style import Fill, Style
+
+BLACK = Style(Fill((20, 20, 20), (20, 20, 20)), (255, 255, 255), weight=400)
+
+
+@dataclass(eq=False)
+class Poster:
+    """A page under construction: `plate` without the text, `rgb` with it."""
+
+    plate: Image
+    fonts: FontSet
+    rgb: Image = field(init=False)
+    blocks: list[TextBlock] = field(default_factory=list)
+    regions: list[Region] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.rgb = self.plate.copy()
+
+    @classmethod
+    def plain(
+        cls, width: int, height: int, fonts: FontSet, colour: tuple[int, int, int] = (255, 255, 255)
+    ) -> Poster:
+        return cls(np.full((height, width, 3), colour, np.uint8), fonts)
+
+    def write(
+        self,
+        lines: list[str],
+        left: float,
+        baseline: float,
+        size: float,
+        style: Style = BLACK,
+        pitch: float = 1.5,
+        angle: float = 0.0,
+        centred: bool = False,
+    ) -> TextBlock:
+        """Draw Chinese lines; (left, baseline) is the first one's in the turned frame (middle if centred)."""
+        frame = Frame(angle)
+        placed, rects = [], []
+        for index, text in enumerate(lines):
+            shaped = self.fonts.shape(text, "zh", style.weight)
+            start = left - (shaped.left + shaped.right) / 2 * size if centred else left
+            level = baseline + index * pitch * size
+            placed.append(PlacedLine(text, start, level))
+            rects.append(
+                Rect(
+                    start + shaped.left * size,
+                    level - shaped.top * size,
+                    start + shaped.right * size,
+                    level - shaped.bottom * size,
+                )
+            )
+        whole = rects[0]
+        for rect in rects[1:]:
+            whole = whole.union(rect)
+        before = self.rgb.copy()
+        plain = Style(Fill((0, 0, 0), (0, 0, 0)), (255, 255, 255), style.weight, style.slant)
+        bodies = np.full_like(self.rgb, 255)
+        block = PlacedBlock(0, frame, tuple(placed), size, style, "zh", whole)
+        draw(self.rgb, block, self.fonts)
+        draw(bodies, PlacedBlock(0, frame, tuple(placed), size, plain, "zh", whole), self.fonts)
+        text_block = TextBlock(
+            id=len(self.blocks),
+            lines=tuple(
+                TextLine(frame.quad(rect.grown((0.06 + abs(style.slant)) * size, 0.1 * size)), text, 0.99)
+                for rect, text in zip(rects, lines, strict=True)
+            ),
+            text="".join(lines),
+            polygon=frame.quad(whole.grown(0.06 * size, 0.1 * size)),
+            angle=angle,
+            text_height=1.1 * size,
+        )
+        self.blocks.append(text_block)
+        self.regions.append(self._region(text_block, before, bodies, style, size))
+        return text_block
+
+    def _region(self, block: TextBlock, before: Image, bodies: Image, style: Style, size: float) -> Region:
+        height, width = self.rgb.shape[:2]
+        box: Box = page_box(
+            block.polygon, width, height, margin=style.margin + (0.2 + abs(style.slant)) * size + 3
+        )
+        changed = (cv2.absdiff(self.rgb, before)[box.slices].max(axis=2) > 2).astype(np.uint8) * 255
+        mask = np.asarray(cv2.dilate(changed, np.ones((3, 3), np.uint8)), np.uint8)
+        strokes = (bodies[box.slices][..., 0] < 100).astype(np.uint8) * 255
+        return Region(block.id, box, mask, strokes)

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from worker.errors import SettingsError
+from worker.rendering.fonts import FontOptions, FontSet
+
+
+def test_shapes_korean_with_its_own_face(fonts: FontSet) -> None:
+    shaped = fonts.shape("한국어 텍스트", "ko", 400)
+
+    assert shaped.families == ("Noto Sans CJK KR",)
+    assert shaped.missing == ""
+    assert shaped.advance == pytest.approx(6 * 0.92 + 0.25, abs=0.05)
+    assert 0.75 < shaped.top < 0.9
+    assert -0.12 < shaped.bottom < 0
+
+
+@pytest.mark.parametrize(
+    ("language", "family"),
+    [
+        ("ko-KR", "KR"),
+        ("ja", "JP"),
+        ("zh", "SC"),
+        ("zh-Hans", "SC"),
+        ("zh-Hant", "TC"),
+        ("zh-TW", "TC"),
+        ("zh-HK", "HK"),
+        ("en", "JP"),
+    ],
+)
+def test_takes_the_regional_face_of_the_language(fonts: FontSet, language: str, family: str) -> None:
+    assert fonts.shape("骨", language, 400).families == (f"Noto Sans CJK {family}",)
+
+
+def test_leaves_out_and_reports_what_no_font_has(fonts: FontSet) -> None:
+    shaped = fonts.shape("좋아요😀!😀", "ko", 400)
+
+    assert shaped.missing == "😀"
+    assert len(shaped.glyphs) == 4
+    assert all(glyph.id != 0 for glyph in shaped.glyphs)
+
+
+def test_keeps_symbols_and_ignores_variation_selectors(fonts: FontSet) -> None:
+    shaped = fonts.shape("30℃ ① ★\ufe0f ™", "ko", 400)
+
+    assert shaped.missing == ""
+    assert all(glyph.id != 0 for glyph in shaped.glyphs)
+
+
+def test_weight_changes_the_ink(fonts: FontSet) -> None:
+    thin, bold = fonts.shape("H", "ko", 100), fonts.shape("H", "ko", 900)
+
+    assert bold.right - bold.left > thin.right - thin.left
+
+
+@pytest.mark.parametrize("content", [b"", b"not a font at all" * 100, b"\x00\x01\x00\x00" + bytes(64)])
+def test_a_damaged_font_is_one_clear_error(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.ttf"
+    path.write_bytes(content)
+
+    with pytest.raises(SettingsError, match=r"FONT_PATHS: .*broken\.ttf"):
+        FontSet.load(FontOptions((path,)))
+
+
+def test_a_missing_font_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"FONT_PATHS: cannot read .*absent\.otf"):
+        FontSet.load(FontOptions((tmp_path / "absent.otf",)))
+
+
+def test_an_empty_folder_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no font found"):
+        FontSet.load(FontOptions((tmp_path,)))
+
+
+def test_one_set_serves_many_threads() -> None:
+    shared = FontSet.load()
+    alone = [FontSet.load().shape(f"텍스트 {n}", "ko", 300 + 25 * (n % 20)).advance for n in range(60)]
+
+    with ThreadPoolExecutor(8) as threads:
+        together = threads.map(
+            lambda n: shared.shape(f"텍스트 {n}", "ko", 300 + 25 * (n % 20)).advance, range(60)
+        )
+
+    assert list(together) == alone

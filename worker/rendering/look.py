@@ -1,0 +1,63 @@
+"""The pixels a block's style is measured on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from worker.job import Image, Mask, Region
+from worker.rendering.colour import Pixels
+
+#: Font size (px) that shows all there is to measure.
+_ENOUGH = 40.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """The region's pixels, reduced where the text is large: no measure needs more px than this keeps."""
+
+    page: Pixels
+    #: The ground under every pixel.
+    ground: Pixels
+    mask: Mask
+    strokes: Mask
+    #: Font size in reduced px.
+    size: float
+    #: Page px per reduced px.
+    reduction: int
+
+
+def look_at(rgb: Image, plate: Image | None, region: Region, size: float) -> Look:
+    """Cut a region out of its page and bring it to a size at which measuring is cheap.
+
+    Args:
+        rgb: The original page, (H, W, 3).
+        plate: The page with this text erased, same shape; None to take one ground colour around the text.
+        region: Its ink.
+        size: Its font size in px.
+    """
+    page = rgb[region.box.slices]
+    ground = ground_of(page, plate, region)
+    mask, strokes = region.mask, region.strokes
+    reduction = max(1, int(size / _ENOUGH))
+    if reduction > 1:
+        shape = (max(1, page.shape[1] // reduction), max(1, page.shape[0] // reduction))
+        page, ground, mask, strokes = (
+            np.asarray(cv2.resize(layer, shape, interpolation=cv2.INTER_AREA), np.uint8)
+            for layer in (page, ground, mask, strokes)
+        )
+        strokes = np.where(strokes > 127, 255, 0).astype(np.uint8)
+    return Look(
+        page.astype(np.float32), ground.astype(np.float32), mask, strokes, size / reduction, reduction
+    )
+
+
+def ground_of(page: Image, plate: Image | None, region: Region) -> Image:
+    """The ground under every pixel of the region, same shape as the page's cut-out."""
+    if plate is not None:
+        return plate[region.box.slices]
+    around = page[region.mask == 0]
+    colour = np.median(around if len(around) else page.reshape(-1, 3), axis=0)
+    return np.ascontiguousarray(np.broadcast_to(colour.astype(np.uint8), page.shape))
