@@ -165,10 +165,12 @@ def thinned(count: int, most: int = MOST_POINTS) -> slice:
 
 
 def local_mean(values: Floats, valid: NDArray[np.bool_], side: int) -> Floats:
-    """Means over squares of valid pixels, (H, W, 3)."""
+    """Means over squares of valid pixels, of the same shape as the values: (H, W) or (H, W, 3)."""
     weights = valid.astype(np.float32)
-    share = np.maximum(cv2.blur(weights, (side, side)), 1e-6)
-    return np.asarray(cv2.blur(values * weights[..., None], (side, side)) / share[..., None], np.float32)
+    share = np.maximum(cv2.blur(weights, (side, side)), np.float32(1e-6))
+    if values.ndim == 3:
+        weights, share = weights[..., None], share[..., None]
+    return np.asarray(cv2.blur(values * weights, (side, side)) / share, np.float32)
 
 
 def _terms(

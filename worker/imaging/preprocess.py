@@ -16,7 +16,7 @@ from worker.imaging.composite import blend, feathered
 from worker.imaging.fill import Site, fill_ground
 from worker.imaging.plan import Hole, PlanOptions, Route, Window, plan_windows
 from worker.imaging.quads import line_labels
-from worker.imaging.texture import copy_texture
+from worker.imaging.texture import copy_texture, is_textured
 from worker.job import Box, Image, Mask, Patch, Region, TextBlock
 
 
@@ -179,7 +179,9 @@ def _fill(
     ground = fill_ground(site, options.fill)
     if ground is not None:
         return _patch(hole.block_id, ground, site.box, site.mask), Route.FILL
-    site = _site(rgb, hole, round(options.texture.reach * text_height), text_height, ink)
+    if not is_textured(site, options.texture):
+        return None
+    site = _site(rgb, hole, options.texture.px_reach(text_height), text_height, ink)
     ground = copy_texture(site, options.texture, options.fill)
     if ground is not None:
         return _patch(hole.block_id, ground, site.box, _moved(hole.alpha, hole.box, site.box)), Route.TEXTURE

@@ -21,6 +21,9 @@ from worker.job import Image
 
 Piece = tuple[slice, slice]
 
+#: Fewer pixels of seen ground than this tell nothing about its texture.
+_FEWEST = 200
+
 
 @dataclass(frozen=True, slots=True)
 class TextureOptions:
@@ -33,6 +36,7 @@ class TextureOptions:
     least_margin: int = 8
     #: How far away texture may be taken from.
     reach: float = 3.0
+    most_reach: int = 240
     #: Text higher than this many px is sought at reduced resolution first: three times as fast.
     search_height: int = 14
     #: Steps between neighbouring pixels, in levels, below which the ground is no texture.
@@ -55,6 +59,19 @@ class TextureOptions:
     most_wrong: float = 6.0
     crossing_sigmas: float = 2.5
 
+    def px_margin(self, text_height: float) -> int:
+        """How much seen ground around a piece is compared, in px."""
+        return max(self.least_margin, round(self.margin * text_height))
+
+    def px_reach(self, text_height: float) -> int:
+        """How far away texture is sought, in px."""
+        return min(round(self.reach * text_height), self.most_reach)
+
+
+def is_textured(site: Site, options: TextureOptions) -> bool:
+    """Whether a look at the ground next to the ink makes a copy worth trying."""
+    return roughness(site.pixels, site.ring(2 * options.least_margin)) >= options.least_roughness
+
 
 def copy_texture(site: Site, options: TextureOptions, limits: FillOptions) -> Image | None:
     """The ground under a mask, its texture copied from its surroundings; None where that cannot be trusted.
@@ -67,10 +84,10 @@ def copy_texture(site: Site, options: TextureOptions, limits: FillOptions) -> Im
     Returns:
         (H, W, 3) of the site, meaningful under the mask only.
     """
-    margin = max(options.least_margin, round(options.margin * site.text_height))
+    margin = options.px_margin(site.text_height)
     ring = site.ring(2 * margin)
     rows, columns = np.nonzero(ring)
-    if len(rows) < 200 or roughness(site.pixels, ring) < options.least_roughness:
+    if len(rows) < _FEWEST:
         return None
     few = ground.thinned(len(rows))
     rows, columns = rows[few], columns[few]
@@ -109,7 +126,7 @@ def _donors(
     sigma = ground.MAD_TO_SIGMA * float(np.median(uneven))
     if sigma > options.most_shading:
         return None
-    energy = ground.local_mean(texture**2, free, side).sum(axis=2)
+    energy = ground.local_mean(texture.mean(axis=2) ** 2, free, side)
     usual = float(np.median(energy[ring]))
     alike = (energy > options.least_energy * usual) & (energy < options.most_energy * usual)
     strange = (uneven > max(options.object_sigmas * sigma, options.object_levels)) | ~alike[ring]
@@ -158,7 +175,7 @@ def _found(
 ) -> tuple[int, int] | None:
     """Top and left of the place whose texture continues a piece's best: coarsely first, then to the pixel."""
     rows, columns = piece
-    reach = round(options.reach * text_height)
+    reach = options.px_reach(text_height)
     area = _around(rows.start, columns.start, piece, reach, grey.shape)
     scale = min(1.0, options.search_height / text_height)
     place = _best_match(grey, donors, piece, area, scale)

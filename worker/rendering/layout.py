@@ -26,6 +26,8 @@ from worker.rendering.style import Style
 
 #: No translation of a block on a picture is longer; a text beyond it is not tried.
 _LONGEST_TEXT = 1500
+#: Share of the source's size down to which lines keep the source's distance.
+_KEEPS_GRID = 0.85
 #: Starts that differ by fewer em are meant to be the same.
 _HAIR = 0.12
 
@@ -176,6 +178,8 @@ def _start(candidate: Candidate, room: Rect, line: Shaped, size: float) -> float
 def _baselines(candidate: Candidate, fit: Fit, size: float, room: Rect) -> list[float]:
     """Where the lines run: on the source's first baseline, or around its middle, kept inside the room."""
     source, pitch = candidate.ink, fit.pitch * size
+    if fit.lines <= candidate.source_lines and size > _KEEPS_GRID * source.size:
+        pitch = fit.pitch * source.size  # beside other columns the lines stay on their grid
     if source.size - size < 0.02 * size and fit.lines == candidate.source_lines == 1:
         first = source.lines[0].baseline
     elif is_anchored_in_the_middle(candidate) or fit.lines > candidate.source_lines:
