@@ -23,6 +23,7 @@ from worker.adapters.r2 import R2Options, R2Store
 from worker.adapters.rapid_ocr import RapidOcr
 from worker.adapters.redis_queue import QueueOptions, RedisQueue
 from worker.adapters.triton import TritonInpainter, TritonOptions
+from worker.budget import PixelBudget
 from worker.consumer import Consumer, ConsumerOptions
 from worker.errors import SettingsError
 from worker.pipeline import Pipeline, PipelineOptions, Ports
@@ -113,7 +114,8 @@ async def _open_pipeline(
         store_plate=settings.storage.store_layout,
         glossary=glossary,
     )
-    pipeline = Pipeline(Ports(source, inpainter, translator, store), fonts, threads, options)
+    ports = Ports(source, inpainter, translator, store)
+    pipeline = Pipeline(ports, fonts, threads, PixelBudget(settings.limits.pixel_budget), options)
     return pipeline, (Dependency("inpainter", inpainter_check), Dependency("translator", translator_check))
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 from worker import stages
+from worker.budget import PixelBudget
 from worker.errors import first_error
 from worker.imaging import codec
 from worker.imaging.postprocess import restore
@@ -18,7 +19,7 @@ from worker.job import Job, Page, Patch, Result, TextBlock, Translation, Usage
 from worker.object_key import object_key
 from worker.ports import ImageSource, Inpainter, ObjectStore, Translator
 from worker.rendering.fonts import FontSet
-from worker.report import Stopwatch, report_blocks
+from worker.report import Stopwatch, make_result
 from worker.translation.session import Languages, translate_blocks
 
 P = ParamSpec("P")
@@ -53,11 +54,15 @@ class Pipeline:
         ports: Where pictures, tiles and texts go.
         fonts: What is typeset with.
         threads: Where pixels are worked on; OpenCV and Pillow let go of the GIL.
+        budget: How many decoded pixels may be in flight.
         options: What holds for all jobs.
     """
 
-    def __init__(self, ports: Ports, fonts: FontSet, threads: Executor, options: PipelineOptions) -> None:
+    def __init__(
+        self, ports: Ports, fonts: FontSet, threads: Executor, budget: PixelBudget, options: PipelineOptions
+    ) -> None:
         self._ports = ports
+        self._budget = budget
         self._fonts = fonts
         self._threads = threads
         self._options = options
@@ -71,6 +76,11 @@ class Pipeline:
         watch = Stopwatch()
         with watch("fetch"):
             original = await self._ports.source.fetch(job.image_url)
+            pixels = await self._in_thread(codec.count_pixels, original, max_pixels=self._options.max_pixels)
+        async with self._budget.hold(pixels):
+            return await self._run_decoded(job, original, watch)
+
+    async def _run_decoded(self, job: Job, original: bytes, watch: Stopwatch) -> Result:
         with watch("decode"):
             opened = await self._in_thread(
                 stages.open_page, original, job.lines, self._options.max_pixels, self._options.ocr_min_score
@@ -89,22 +99,7 @@ class Pipeline:
         with watch("upload"):
             image_url = await self._store(job, rendered.picture)
             plate_url = await self._store_plate(job, opened.page, rendered)
-        return Result(
-            status=rendered.status,
-            request_id=job.request_id,
-            image_id=job.image_id,
-            target_language=job.target_language,
-            image_url=image_url,
-            original_image_url=job.image_url,
-            width=opened.page.width,
-            height=opened.page.height,
-            is_long=opened.page.is_long,
-            blocks=report_blocks(opened.blocks, rendered.translations),
-            plate_url=plate_url,
-            usage=usage if opened.chosen else None,
-            timings_ms=watch.timings_ms,
-            traceparent=job.traceparent,
-        )
+        return make_result(job, opened, rendered, image_url, plate_url, usage, watch)
 
     async def _translate(
         self, job: Job, blocks: Sequence[TextBlock], watch: Stopwatch

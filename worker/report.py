@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from worker.job import BlockReport, BlockStatus, TextBlock, Translation
+from worker.job import BlockReport, BlockStatus, Job, Result, TextBlock, Translation, Usage
+from worker.stages import OpenedPage, Rendered
 
 
 class Stopwatch:
@@ -30,7 +31,35 @@ class Stopwatch:
         return {**self._spent, "total": (time.perf_counter() - self._started) * 1000}
 
 
-def report_blocks(
+def make_result(
+    job: Job,
+    opened: OpenedPage,
+    rendered: Rendered,
+    image_url: str,
+    plate_url: str | None,
+    usage: Usage,
+    watch: Stopwatch,
+) -> Result:
+    """The result of a job that came through."""
+    return Result(
+        status=rendered.status,
+        request_id=job.request_id,
+        image_id=job.image_id,
+        target_language=job.target_language,
+        image_url=image_url,
+        original_image_url=job.image_url,
+        width=opened.page.width,
+        height=opened.page.height,
+        is_long=opened.page.is_long,
+        blocks=_report_blocks(opened.blocks, rendered.translations),
+        plate_url=plate_url,
+        usage=usage if opened.chosen else None,
+        timings_ms=watch.timings_ms,
+        traceparent=job.traceparent,
+    )
+
+
+def _report_blocks(
     blocks: Sequence[TextBlock], translations: Sequence[Translation]
 ) -> tuple[BlockReport, ...]:
     """Every block of the page with what became of it; those nobody asked to translate were kept."""

@@ -24,7 +24,9 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -34,6 +36,8 @@ from PIL import JpegImagePlugin, UnidentifiedImageError
 from worker.errors import BadImage, TooLarge
 from worker.imaging.modes import split_alpha, to_rgb, upright
 from worker.job import Image, Page, SourceFormat
+
+T = TypeVar("T")
 
 Pillow.MAX_IMAGE_PIXELS = None  # `decode` holds its own limit, before any pixel is decoded
 
@@ -82,6 +86,11 @@ class Encoded:
     content_type: str
 
 
+def count_pixels(payload: bytes, *, max_pixels: int) -> int:
+    """How many pixels a picture will have, from its header alone; raises as `decode` does."""
+    return _opened(payload, lambda opened: _checked_size(opened, max_pixels))
+
+
 def decode(payload: bytes, *, max_pixels: int) -> Page:
     """Reads a picture: upright, RGB, eight bits.
 
@@ -93,15 +102,7 @@ def decode(payload: bytes, *, max_pixels: int) -> Page:
         BadImage: The bytes are no still picture of a known format, or are damaged.
         TooLarge: The picture has more than `max_pixels` pixels.
     """
-    try:
-        with Pillow.open(io.BytesIO(payload), formats=READABLE) as opened:
-            return _decode_opened(opened, payload, max_pixels)
-    except UnidentifiedImageError:
-        raise BadImage(f"not a picture in a known format ({', '.join(READABLE)})") from None
-    except _BROKEN as error:
-        raise BadImage(f"the picture is damaged or truncated: {error}") from error
-    except MemoryError:
-        raise TooLarge("the picture does not fit into memory") from None
+    return _opened(payload, lambda opened: _decode_opened(opened, payload, max_pixels))
 
 
 def encode(page: Page, rgb: Image) -> Encoded:
@@ -134,12 +135,31 @@ def as_it_came(page: Page, payload: bytes) -> Encoded:
     return Encoded(payload, *_TYPES[page.source.name])
 
 
-def _decode_opened(opened: Pillow.Image, payload: bytes, max_pixels: int) -> Page:
+def _opened(payload: bytes, use: Callable[[Pillow.Image], T]) -> T:
+    """Open a picture, and turn whatever Pillow's readers raise into errors of ours."""
+    try:
+        with Pillow.open(io.BytesIO(payload), formats=READABLE) as opened:
+            return use(opened)
+    except UnidentifiedImageError:
+        raise BadImage(f"not a picture in a known format ({', '.join(READABLE)})") from None
+    except _BROKEN as error:
+        raise BadImage(f"the picture is damaged or truncated: {error}") from error
+    except MemoryError:
+        raise TooLarge("the picture does not fit into memory") from None
+
+
+def _checked_size(opened: Pillow.Image, max_pixels: int) -> int:
     width, height = opened.size
     if width * height > max_pixels:
         raise TooLarge(f"the picture has {width}×{height} pixels, more than the {max_pixels} allowed")
     if width == 0 or height == 0:
         raise BadImage("the picture has no pixels")
+    return int(width * height)
+
+
+def _decode_opened(opened: Pillow.Image, payload: bytes, max_pixels: int) -> Page:
+    _checked_size(opened, max_pixels)
+    width, height = opened.size
     if opened.format != "MPO" and getattr(opened, "n_frames", 1) > 1:
         raise BadImage(f"the {opened.format} has several frames or pages; only still pictures are translated")
     source = _source_format(opened, payload)
