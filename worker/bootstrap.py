@@ -14,6 +14,7 @@ from typing import TypeVar
 import cv2
 
 from worker import schemas
+from worker.adapters.disk_spool import DiskSpool
 from worker.adapters.gemini import GeminiOptions, GeminiTranslator
 from worker.adapters.glossary import GlossaryTranslator
 from worker.adapters.http_source import FetchOptions, HttpSource
@@ -26,7 +27,7 @@ from worker.adapters.triton import TritonInpainter, TritonOptions
 from worker.budget import PixelBudget
 from worker.consumer import Consumer, ConsumerOptions
 from worker.errors import SettingsError
-from worker.pipeline import Pipeline, PipelineOptions, Ports
+from worker.pipeline import Means, Pipeline, PipelineOptions, Ports
 from worker.ports import Check, Dependency, ImageSource, Inpainter, ObjectStore, Translator
 from worker.rendering.fonts import FontOptions, FontSet
 from worker.settings import (
@@ -38,8 +39,12 @@ from worker.settings import (
     TranslateSettings,
 )
 from worker.translation.glossary import parse_glossary
+from worker.waiting import WaitingPatches
 
 T = TypeVar("T")
+
+#: Patches that wait in memory may have this share of PIXEL_BUDGET beside the pages themselves.
+_WAITING_SHARE = 1 / 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,10 @@ async def _open_pipeline(
     translator, translator_check = await _open_translator(settings.translate, glossary, stack)
     threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="pixels")
     stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+    spool = DiskSpool(settings.limits.spool_dir)
+    stack.callback(spool.close)
+    pixels = settings.limits.pixel_budget
+    budget, waiting = PixelBudget(pixels), WaitingPatches(spool, int(pixels * _WAITING_SHARE))
     options = PipelineOptions(
         max_pixels=settings.limits.max_pixels,
         ocr_min_score=settings.translate.ocr_min_score,
@@ -115,7 +124,7 @@ async def _open_pipeline(
         glossary=glossary,
     )
     ports = Ports(source, inpainter, translator, store)
-    pipeline = Pipeline(ports, fonts, threads, PixelBudget(settings.limits.pixel_budget), options)
+    pipeline = Pipeline(ports, Means(fonts, threads, budget, waiting), options)
     return pipeline, (Dependency("inpainter", inpainter_check), Dependency("translator", translator_check))
 
 

@@ -14,6 +14,7 @@
     │   ├── TranslatorUnavailable  translator_unavailable   Gemini: 5xx, reset, timeout
     │   ├── TranslatorQuota        translator_quota         Gemini: 429
     │   ├── StoreUnavailable       store_unavailable        R2: 5xx, 429, reset
+    │   ├── SpoolUnavailable       spool_unavailable        SPOOL_DIR: full, not writable
     │   └── QueueUnavailable       queue_unavailable        Redis
     ├── AuthError           auth              a key was refused: only a human can help
     ├── JobTimeout          job_timeout       the job outlived its deadline
@@ -126,6 +127,12 @@ class StoreUnavailable(DependencyError):
     """The object store does not answer."""
 
     code = "store_unavailable"
+
+
+class SpoolUnavailable(DependencyError):
+    """The spool cannot be written."""
+
+    code = "spool_unavailable"
 
 
 class QueueUnavailable(DependencyError):

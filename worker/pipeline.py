@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from worker import stages
 from worker.budget import PixelBudget
@@ -15,12 +15,14 @@ from worker.errors import first_error
 from worker.imaging import codec
 from worker.imaging.postprocess import restore
 from worker.imaging.preprocess import Tile
-from worker.job import Job, Page, Patch, Result, TextBlock, Translation, Usage
+from worker.job import Job, Page, Patch, Region, Result, TextBlock, Translation, Usage
 from worker.object_key import object_key
 from worker.ports import ImageSource, Inpainter, ObjectStore, Translator
 from worker.rendering.fonts import FontSet
 from worker.report import Stopwatch, make_result
+from worker.stages import OpenedPage
 from worker.translation.session import Languages, translate_blocks
+from worker.waiting import WaitingPatches
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,24 +49,23 @@ class PipelineOptions:
     glossary: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What jobs share of this process."""
+
+    fonts: FontSet
+    #: Where pixels are worked on; OpenCV and Pillow let go of the GIL.
+    threads: Executor
+    budget: PixelBudget
+    waiting: WaitingPatches
+
+
 class Pipeline:
-    """Runs jobs, any number at once: it keeps nothing between them.
+    """Runs jobs, any number at once: it keeps nothing between them."""
 
-    Args:
-        ports: Where pictures, tiles and texts go.
-        fonts: What is typeset with.
-        threads: Where pixels are worked on; OpenCV and Pillow let go of the GIL.
-        budget: How many decoded pixels may be in flight.
-        options: What holds for all jobs.
-    """
-
-    def __init__(
-        self, ports: Ports, fonts: FontSet, threads: Executor, budget: PixelBudget, options: PipelineOptions
-    ) -> None:
+    def __init__(self, ports: Ports, means: Means, options: PipelineOptions) -> None:
         self._ports = ports
-        self._budget = budget
-        self._fonts = fonts
-        self._threads = threads
+        self._means = means
         self._options = options
 
     async def run(self, job: Job) -> Result:
@@ -77,7 +78,7 @@ class Pipeline:
         with watch("fetch"):
             original = await self._ports.source.fetch(job.image_url)
             pixels = await self._in_thread(codec.count_pixels, original, max_pixels=self._options.max_pixels)
-        async with self._budget.hold(pixels):
+        async with self._means.budget.hold(pixels):
             return await self._run_decoded(job, original, watch)
 
     async def _run_decoded(self, job: Job, original: bytes, watch: Stopwatch) -> Result:
@@ -88,13 +89,13 @@ class Pipeline:
         try:
             async with asyncio.TaskGroup() as paths:
                 translating = paths.create_task(self._translate(job, opened.chosen, watch))
-                inpainting = paths.create_task(self._inpaint(opened, watch))
+                inpainting = paths.create_task(self._inpaint(opened, watch, translating))
         except BaseExceptionGroup as group:
             raise first_error(group) from None
         (translations, usage), erased = translating.result(), inpainting.result()
         with watch("render"):
             rendered = await self._in_thread(
-                stages.render, opened, erased, translations, self._fonts, job.target_language, original
+                stages.render, opened, erased, translations, self._means.fonts, job.target_language, original
             )
         with watch("upload"):
             image_url = await self._store(job, rendered.picture)
@@ -109,18 +110,27 @@ class Pipeline:
         with watch("translate"):
             return await translate_blocks(self._ports.translator, blocks, languages, glossary)
 
-    async def _inpaint(self, opened: stages.OpenedPage, watch: Stopwatch) -> stages.Erased:
+    async def _inpaint(
+        self, opened: OpenedPage, watch: Stopwatch, translating: asyncio.Task[Any]
+    ) -> stages.Erased:
+        """The patches, kept out of the way until the translation is there too."""
+        regions, patches = await self._erase(opened, watch) if opened.chosen else ((), ())
+        async with self._means.waiting.keep(patches) as fetch:
+            del patches
+            await asyncio.wait({translating})
+            return stages.Erased(regions, await fetch())
+
+    async def _erase(
+        self, opened: OpenedPage, watch: Stopwatch
+    ) -> tuple[tuple[Region, ...], tuple[Patch, ...]]:
         """Mask and preprocess in a thread, tiles to the model server, postprocess in threads."""
-        if not opened.chosen:
-            return stages.Erased((), ())
         sizes = await self._ports.inpainter.tile_sizes()
         with watch("mask"):
             regions, prepared = await self._in_thread(stages.mask_page, opened, sizes)
         with watch("inpaint"):
             async with asyncio.TaskGroup() as tiles:
                 filling = [tiles.create_task(self._fill(tile)) for tile in prepared.tiles]
-        filled = (patch for task in filling for patch in task.result())
-        return stages.Erased(regions, (*prepared.fills, *filled))
+        return regions, (*prepared.fills, *(patch for task in filling for patch in task.result()))
 
     async def _fill(self, tile: Tile) -> tuple[Patch, ...]:
         inpainted = await self._ports.inpainter.inpaint(tile.image, tile.mask)
@@ -137,4 +147,4 @@ class Pipeline:
 
     async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         call = functools.partial(work, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        return await asyncio.get_running_loop().run_in_executor(self._means.threads, call)

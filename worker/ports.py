@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from worker.job import Image, Mask, Usage
+from worker.job import Image, Mask, Patch, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,19 @@ class ObjectStore(Protocol):
         Raises:
             StoreUnavailable, AuthError.
         """
+
+
+class Spool(Protocol):
+    """Where patches wait when memory is short."""
+
+    async def put(self, patches: Sequence[Patch]) -> str:
+        """Keep patches; returns the ticket to get them back with."""
+
+    async def take(self, ticket: str) -> tuple[Patch, ...]:
+        """Give patches back and forget them."""
+
+    async def drop(self, ticket: str) -> None:
+        """Forget patches that nobody wants any more."""
 
 
 class Check(Protocol):

@@ -25,7 +25,7 @@ class Workplace:
     """Starts workers, pushes jobs as a producer does and pops results as a consumer does."""
 
     def __init__(self, url: str, pictures: str, environment: dict[str, str]) -> None:
-        self.client = redis.Redis.from_url(url, socket_timeout=120)
+        self.client = redis.Redis.from_url(url, socket_timeout=600)
         self.pictures = pictures
         self.environment = environment
         self.workers: list[subprocess.Popen[bytes]] = []
