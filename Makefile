@@ -10,15 +10,18 @@ BIN := $(VENV)/bin
 TRITON_PACKAGES := nvidia-pytriton==0.7.0 "numpy<2" "opencv-python-headless<4.12" "onnxruntime>=1.20"
 # --no-deps: its requirement opencv-python and our opencv-python-headless both own `cv2`.
 RAPIDOCR := rapidocr-onnxruntime==1.4.4
+EXPORT_TEST := "pytest>=8.4" "pytest-asyncio>=1.2" "pytest-timeout>=2.4" "hypothesis>=6.140"
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test test-all lint format setup clean
+.PHONY: help demo test test-all test-export lint format setup clean bench-transport bench-quality bench-pages bench-model
 
 help:
 	@echo "make demo                        the samples through the real pipeline, pictures in demo-output/"
 	@echo "make demo IMAGES='a.jpg b.png'   the same for your own pictures"
 	@echo "make test                        linters and all tests but the slow ones"
 	@echo "make test-all                    the slow ones too"
+	@echo "make test-export                 the model export, in an environment with torch"
+	@echo "make bench-transport | bench-quality | bench-pages | bench-model"
 	@echo "make lint | format | setup | clean"
 
 demo: setup
@@ -29,6 +32,18 @@ test: setup lint
 
 test-all: setup lint
 	$(BIN)/pytest
+
+# torch stays out of the worker's environments.
+test-export: setup $(EXPORT)/.ready
+	$(EXPORT)/bin/python -m pytest tests/export --confcutdir=tests/export -m "not slow"
+
+# Measurements: nothing else should run beside them.
+bench-transport bench-quality bench-pages: setup
+	$(BIN)/python -m benchmarks.$(subst -,_,$@)
+
+bench-model: setup $(EXPORT)/.ready
+	@$(EXPORT)/bin/python $(PIP) "openvino>=2025"
+	$(EXPORT)/bin/python -m benchmarks.bench_model
 
 lint: setup
 	$(BIN)/ruff check .
@@ -57,6 +72,12 @@ $(TRITON)/.ready: Makefile
 	@echo "setting up $(TRITON) …"
 	@$(PYTHON) -m venv $(TRITON)
 	@$(TRITON)/bin/python $(PIP) $(TRITON_PACKAGES)
+	@touch $@
+
+$(EXPORT)/.ready: export/requirements.txt
+	@echo "setting up $(EXPORT) …"
+	@$(PYTHON) -m venv $(EXPORT)
+	@$(EXPORT)/bin/python $(PIP) -r export/requirements.txt $(EXPORT_TEST)
 	@touch $@
 
 clean:
