@@ -12,8 +12,11 @@ TRITON_PACKAGES := nvidia-pytriton==0.7.0 "numpy<2" "opencv-python-headless<4.12
 RAPIDOCR := rapidocr-onnxruntime==1.4.4
 EXPORT_TEST := "pytest>=8.4" "pytest-asyncio>=1.2" "pytest-timeout>=2.4" "hypothesis>=6.140"
 PIP := -m pip install --quiet --disable-pip-version-check
+# numpy < 2 has no wheel for Python 3.13: the server then takes an older Python, where there is one.
+TRITON_PYTHON ?= $(shell for python in $(PYTHON) python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info >= (3, 13))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help demo test test-all test-export lint format setup clean bench-transport bench-quality bench-pages bench-model
+.PHONY: help demo test test-all test-export lint format setup clean bench-transport bench-quality bench-pages bench-legibility bench-model
 
 help:
 	@echo "make demo                        the samples through the real pipeline, pictures in demo-output/"
@@ -21,7 +24,7 @@ help:
 	@echo "make test                        linters and all tests but the slow ones"
 	@echo "make test-all                    the slow ones too"
 	@echo "make test-export                 the model export, in an environment with torch"
-	@echo "make bench-transport | bench-quality | bench-pages | bench-model"
+	@echo "make bench-transport | bench-quality | bench-pages | bench-legibility | bench-model"
 	@echo "make lint | format | setup | clean"
 
 demo: setup
@@ -38,7 +41,7 @@ test-export: setup $(EXPORT)/.ready
 	$(EXPORT)/bin/python -m pytest tests/export --confcutdir=tests/export -m "not slow"
 
 # Measurements: nothing else should run beside them.
-bench-transport bench-quality bench-pages: setup
+bench-transport bench-quality bench-pages bench-legibility: setup
 	$(BIN)/python -m benchmarks.$(subst -,_,$@)
 
 bench-model: setup $(EXPORT)/.ready
@@ -65,13 +68,18 @@ $(VENV)/.ready: pyproject.toml
 	@echo "setting up $(VENV) …"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python $(PIP) -e ".[fonts,demo,ocr,test]"
-	@$(BIN)/python $(PIP) --no-deps $(RAPIDOCR)
+	@$(BIN)/python $(PIP) --no-deps --ignore-requires-python $(RAPIDOCR)
 	@touch $@
 
 $(TRITON)/.ready: Makefile
+ifeq ($(TRITON_PYTHON),)
+	@echo "no Python 3.11 or 3.12 for the Triton server: the demo inpaints in process, tests that need Triton are skipped"
+	@mkdir -p $(TRITON)
+else
 	@echo "setting up $(TRITON) …"
-	@$(PYTHON) -m venv $(TRITON)
+	@$(TRITON_PYTHON) -m venv $(TRITON)
 	@$(TRITON)/bin/python $(PIP) $(TRITON_PACKAGES)
+endif
 	@touch $@
 
 $(EXPORT)/.ready: export/requirements.txt

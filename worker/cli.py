@@ -1,4 +1,4 @@
-"""The command line: run, check, submit, translate, demo."""
+"""The command line: run, check, submit, translate, render, demo."""
 
 from __future__ import annotations
 
@@ -85,9 +85,11 @@ def translate(
     ] = None,
     to: Annotated[str, typer.Option("--to", help="Target language, BCP-47.")] = "ko",
     out: OutOption = Path(),
-    plate: Annotated[bool, typer.Option("--plate", help="Write the erased page too.")] = False,
+    plate: Annotated[
+        bool, typer.Option("--plate", help="Write the erased page and the layout too (see render).")
+    ] = False,
 ) -> None:
-    """Translate pictures without Redis: writes NAME.ko.EXT, NAME.ko.json and NAME.plate.png (--plate)."""
+    """Translate pictures without Redis: writes NAME.ko.EXT and NAME.ko.json."""
     from worker.local import TranslateRequest, translate_images
 
     if ocr is not None and len(images) > 1:
@@ -97,6 +99,29 @@ def translate(
     failures = _finish(translate_images(request, _out))
     if failures:
         raise typer.Exit(1)
+
+
+@app.command()
+def render(
+    layout: Annotated[
+        Path, typer.Argument(help="NAME.layout.json, edited or not.", exists=True, dir_okay=False)
+    ],
+    plate: Annotated[
+        Path | None,
+        typer.Option("--plate", help="The erased page; default: NAME.plate.png beside it.", exists=True),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Picture to write; default: NAME.png beside it.")
+    ] = None,
+) -> None:
+    """Draw a page again after its layout was edited; nothing is translated or inpainted again."""
+    from worker.rerender import rerender
+
+    try:
+        written, milliseconds = rerender(layout, plate, out)
+    except WorkerError as error:
+        _fail(error)
+    _out.print(f"{written}: typeset in {milliseconds:.0f} ms", highlight=False)
 
 
 @app.command()

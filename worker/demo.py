@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,14 @@ from rich.table import Table
 
 from worker.bootstrap import open_ocr
 from worker.contact_sheet import side_by_side
-from worker.embedded import EmbeddedRedis, EmbeddedTriton, picture_server
+from worker.embedded import (
+    MODEL_REPOSITORY,
+    TRITON_ENVIRONMENT,
+    EmbeddedRedis,
+    EmbeddedTriton,
+    has_triton,
+    picture_server,
+)
 from worker.errors import WorkerError
 from worker.local import path_of
 from worker.submit import build_message
@@ -107,25 +114,26 @@ def _servers(
     pictures.mkdir()
     for sample in samples:
         shutil.copy(sample.image, pictures / sample.image.name)
-    with (
-        console.status("starting Redis, Triton and the worker …"),
-        EmbeddedRedis() as database,
-        EmbeddedTriton() as triton,
-        picture_server(pictures) as base_url,
-    ):
-        environment = _worker_environment(scratch, database.url, triton.url)
-        with _worker(environment, out / "worker.log"), redis.Redis.from_url(database.url) as queue:
-            yield queue, base_url
+    with ExitStack() as stack:
+        with console.status("starting Redis, Triton and the worker …"):
+            database = stack.enter_context(EmbeddedRedis())
+            inpainting = {"INPAINTER": "onnx", "ONNX_MODEL_DIR": str(MODEL_REPOSITORY)}
+            if has_triton():
+                inpainting = {"INPAINTER": "triton", "TRITON_URL": stack.enter_context(EmbeddedTriton()).url}
+            else:
+                console.print(f"No tritonserver in {TRITON_ENVIRONMENT.name}: the models run in process.")
+            base_url = stack.enter_context(picture_server(pictures))
+            environment = _worker_environment(scratch, database.url) | inpainting
+            stack.enter_context(_worker(environment, out / "worker.log"))
+        yield stack.enter_context(redis.Redis.from_url(database.url)), base_url
 
 
-def _worker_environment(scratch: Path, redis_url: str, triton_url: str) -> dict[str, str]:
+def _worker_environment(scratch: Path, redis_url: str) -> dict[str, str]:
     environment = {
         **os.environ,
         "REDIS_URL": redis_url,
         "PROCESSOR_QUEUE": _QUEUE,
         "HOSTING_QUEUE": _RESULTS,
-        "INPAINTER": "triton",
-        "TRITON_URL": triton_url,
         "STORAGE": "local",
         "LOCAL_STORAGE_DIR": str(scratch / "store"),
         "SPOOL_DIR": str(scratch / "spool"),
@@ -200,6 +208,8 @@ def _collect(sample: _Sample, result: dict[str, Any], out: Path) -> list[str]:
     stored = path_of(result["image_url"])
     target = out / f"{name}.{result['target_language']}{stored.suffix}"
     shutil.copy(stored, target)
+    if result["layout_url"] is not None:
+        shutil.copy(path_of(result["layout_url"]), out / f"{name}.layout.json")
     if result["plate_url"] is not None:
         plate = out / f"{name}.plate.png"
         shutil.copy(path_of(result["plate_url"]), plate)

@@ -13,7 +13,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sysconfig
 import tempfile
 import threading
 import time
@@ -98,9 +97,11 @@ class EmbeddedServer:
         try:
             process.wait(patience)
         except subprocess.TimeoutExpired:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
             process.wait()
+        # Its own children (Triton's Python stubs) outlive a server that was killed.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
     def _command(self, directory: Path) -> tuple[Sequence[str | Path], dict[str, str]]:
         """The command line, and what its environment has beside ours."""
@@ -214,6 +215,11 @@ class _QuietHandler(SimpleHTTPRequestHandler):
         return
 
 
+def has_triton(environment: Path = TRITON_ENVIRONMENT) -> bool:
+    """Whether the server's environment is there; not so where there is only Python 3.13 (see Makefile)."""
+    return any(environment.glob("lib/python3.*/site-packages/pytriton/tritonserver"))
+
+
 def find_redis_server() -> Path:
     """The redis-server binary.
 
@@ -263,7 +269,11 @@ def _link_backends(server: Path, backends: Path, version: str) -> None:
 def _triton_variables(environment: Path) -> dict[str, str]:
     """The stub takes its Python from PATH and its libpython from the loader's path."""
     libraries = [*environment.glob("lib/python3.*/site-packages/nvidia_pytriton.libs")]
-    library_path = [*map(str, libraries), sysconfig.get_config_var("LIBDIR") or ""]
+    script = "import sysconfig; print(sysconfig.get_config_var('LIBDIR') or '')"
+    asked = subprocess.run(
+        [environment / "bin" / "python", "-c", script], capture_output=True, text=True, check=True
+    )
+    library_path = [*map(str, libraries), asked.stdout.strip()]
     return {
         "PATH": f"{environment / 'bin'}:{os.environ.get('PATH', '')}",
         "LD_LIBRARY_PATH": ":".join(filter(None, [*library_path, os.environ.get("LD_LIBRARY_PATH", "")])),

@@ -7,6 +7,7 @@
     │   ├── BadUrl          bad_url           a URL we cannot or must not fetch
     │   ├── ImageNotFound   image_not_found   the host answered, with 4xx
     │   ├── BadImage        bad_image         the bytes are no picture we can read or write
+    │   ├── BadLayout       bad_layout        a layout file that cannot be read or does not suit its plate
     │   └── TooLarge        too_large         more bytes or pixels than allowed
     ├── DependencyError                 something we need is down: try again later
     │   ├── SourceUnavailable      source_unavailable       the image's host: 5xx, reset, timeout
@@ -76,6 +77,12 @@ class BadImage(ContentError):
     """The bytes are no picture that can be read, or that can be written in its format."""
 
     code = "bad_image"
+
+
+class BadLayout(ContentError):
+    """The layout file cannot be read, or does not suit its plate."""
+
+    code = "bad_layout"
 
 
 class TooLarge(ContentError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from rich.console import Console
 
 from worker import schemas
 from worker.bootstrap import local_source, local_store, open_ocr, open_pipeline
-from worker.embedded import EmbeddedTriton
+from worker.embedded import MODEL_REPOSITORY
 from worker.errors import WorkerError
 from worker.job import Failure, JobStatus, Result
 from worker.pipeline import Pipeline
@@ -50,10 +51,10 @@ async def translate_images(request: TranslateRequest, console: Console) -> int:
     """Translate each picture; returns how many failed.
 
     Raises:
-        SettingsError: A setting is missing, or there is no tritonserver.
+        SettingsError: A setting is missing, or there is no model.
     """
-    with tempfile.TemporaryDirectory(prefix="operate-translate-") as scratch, EmbeddedTriton() as triton:
-        settings = _settings(request, Path(scratch), triton.url)
+    with tempfile.TemporaryDirectory(prefix="operate-translate-") as scratch:
+        settings = _settings(request, Path(scratch))
         async with open_pipeline(settings, local_source(settings), local_store(settings)) as pipeline:
             statuses = [await _translate(pipeline, image, request, console) for image in request.images]
     return statuses.count(JobStatus.FAILED)
@@ -91,6 +92,8 @@ def _write(result: Result, name: str, request: TranslateRequest) -> None:
         shutil.move(stored, request.out / f"{named}{stored.suffix}")
     if result.plate_url is not None:
         shutil.move(path_of(result.plate_url), request.out / f"{name}.plate.png")
+    if result.layout_url is not None:
+        shutil.move(path_of(result.layout_url), request.out / f"{name}.layout.json")
 
 
 def path_of(url: str) -> Path:
@@ -98,11 +101,12 @@ def path_of(url: str) -> Path:
     return Path(unquote(urlsplit(url).path))
 
 
-def _settings(request: TranslateRequest, scratch: Path, triton_url: str) -> Settings:
+def _settings(request: TranslateRequest, scratch: Path) -> Settings:
+    models = os.environ.get("ONNX_MODEL_DIR", MODEL_REPOSITORY)
     glossary = {"TRANSLATOR": "glossary", "GLOSSARY_PATH": request.glossary} if request.glossary else {}
     return Settings(
         queue=read_group(QueueSettings),
-        inpaint=read_group(InpaintSettings, TRITON_URL=triton_url),
+        inpaint=read_group(InpaintSettings, INPAINTER="onnx", ONNX_MODEL_DIR=models),
         translate=read_group(TranslateSettings, TARGET_LANGUAGE=request.language, **glossary),
         storage=read_group(
             StorageSettings, STORAGE="local", LOCAL_STORAGE_DIR=scratch, STORE_LAYOUT=request.plate

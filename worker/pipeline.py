@@ -99,8 +99,8 @@ class Pipeline:
             )
         with watch("upload"):
             image_url = await self._store(job, rendered.picture)
-            plate_url = await self._store_plate(job, opened.page, rendered)
-        return make_result(job, opened, rendered, image_url, plate_url, usage, watch)
+            editable_urls = await self._store_editable(job, opened.page, rendered)
+        return make_result(job, opened, rendered, image_url, editable_urls, usage, watch)
 
     async def _translate(
         self, job: Job, blocks: Sequence[TextBlock], watch: Stopwatch
@@ -140,10 +140,10 @@ class Pipeline:
         key = object_key(self._options.key_template, job, picture.extension)
         return await self._ports.store.put(key, picture.payload, picture.content_type)
 
-    async def _store_plate(self, job: Job, page: Page, rendered: stages.Rendered) -> str | None:
-        if rendered.plate is None or not self._options.store_plate:
-            return None
-        return await self._store(job, await self._in_thread(stages.encode_plate, page, rendered.plate))
+    async def _store_editable(self, job: Job, page: Page, rendered: stages.Rendered) -> list[str]:
+        wanted = self._options.store_plate
+        files = await self._in_thread(stages.encode_editable, page, rendered) if wanted else ()
+        return [await self._store(job, file) for file in files]
 
     async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         call = functools.partial(work, *args, **kwargs)

@@ -36,11 +36,12 @@ def make_result(
     opened: OpenedPage,
     rendered: Rendered,
     image_url: str,
-    plate_url: str | None,
+    editable_urls: Sequence[str],
     usage: Usage,
     watch: Stopwatch,
 ) -> Result:
-    """The result of a job that came through."""
+    """The result of a job that came through; `editable_urls`: of plate and layout, or none."""
+    plate_url, layout_url = editable_urls or (None, None)
     return Result(
         status=rendered.status,
         request_id=job.request_id,
@@ -53,6 +54,7 @@ def make_result(
         is_long=opened.page.is_long,
         blocks=_report_blocks(opened.blocks, rendered.translations),
         plate_url=plate_url,
+        layout_url=layout_url,
         usage=usage if opened.chosen else None,
         timings_ms=watch.timings_ms,
         traceparent=job.traceparent,

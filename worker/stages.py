@@ -24,6 +24,8 @@ from worker.job import (
     Translation,
 )
 from worker.rendering.fonts import FontSet
+from worker.rendering.sheet import sheet_of
+from worker.rendering.sheet_file import dump_layout
 from worker.rendering.typeset import typeset
 from worker.translation.han import is_chinese
 
@@ -63,8 +65,10 @@ class Rendered:
     status: JobStatus
     #: With what typesetting has to say about them.
     translations: tuple[Translation, ...]
-    #: The page without the text of the translated blocks; None where there are none.
+    #: The page without the text of the translated blocks, and how they were set on it (see rendering.sheet):
+    #: what a person needs to edit a line; None where there are none.
     plate: Image | None = None
+    layout: bytes | None = None
 
 
 def open_page(payload: bytes, lines: Sequence[TextLine], max_pixels: int, min_score: float) -> OpenedPage:
@@ -120,14 +124,18 @@ def render(
         translations = typesetting.translations
         if any(answer.status is BlockStatus.TRANSLATED for answer in translations):
             picture = codec.encode(page, typesetting.rgb)
-            return Rendered(picture, JobStatus.COMPLETED, tuple(translations), plate)
+            layout = dump_layout(sheet_of(typesetting, opened.chosen, language))
+            return Rendered(picture, JobStatus.COMPLETED, tuple(translations), typesetting.plate, layout)
     return Rendered(codec.as_it_came(page, original), JobStatus.UNCHANGED, tuple(translations))
 
 
-def encode_plate(page: Page, plate: Image) -> codec.Encoded:
-    """The plate as PNG: it is for people and for re-rendering, so nothing may be lost."""
-    encoded = codec.encode(replace(page, source=SourceFormat("PNG")), plate)
-    return replace(encoded, extension="plate.png")
+def encode_editable(page: Page, rendered: Rendered) -> tuple[codec.Encoded, ...]:
+    """The plate, as PNG so that nothing is lost, then its layout; nothing where no text was drawn."""
+    if rendered.plate is None or rendered.layout is None:
+        return ()
+    plate = codec.encode(replace(page, source=SourceFormat("PNG")), rendered.plate)
+    layout = codec.Encoded(rendered.layout, "layout.json", "application/json")
+    return replace(plate, extension="plate.png"), layout
 
 
 def _reject_off_page(lines: Sequence[TextLine], page: Page) -> None:

@@ -11,10 +11,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from tests.acceptance.conftest import EXAMPLES, Workplace
 from worker.embedded import free_port
+from worker.job import Image
 
 
 def operate(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -99,10 +102,59 @@ def test_translate_writes_picture_result_and_plate(tmp_path: Path) -> None:
     )
     assert finished.returncode == 0, finished.stderr
     written = {path.name for path in tmp_path.iterdir()}
-    assert written == {"spec-sheet.ko.jpg", "spec-sheet.ko.json", "spec-sheet.plate.png"}
+    assert written == {
+        "spec-sheet.ko.jpg",
+        "spec-sheet.ko.json",
+        "spec-sheet.layout.json",
+        "spec-sheet.plate.png",
+    }
     result = json.loads((tmp_path / "spec-sheet.ko.json").read_bytes())
     assert result["status"] == "completed"
     assert {block["status"] for block in result["blocks"]} == {"translated", "kept"}
+
+
+def pixels(picture: Path) -> Image:
+    return np.asarray(cv2.imread(str(picture)), np.uint8)
+
+
+def test_render_gives_the_same_pixels_and_after_an_edit_changes_that_block_alone(tmp_path: Path) -> None:
+    sample, ocr = EXAMPLES / "comic-page.png", EXAMPLES / "comic-page.ocr.json"
+    terms = EXAMPLES / "glossary.ko.tsv"
+    finished = operate("translate", sample, "--ocr", ocr, "--glossary", terms, "--plate", cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    layout = tmp_path / "comic-page.layout.json"
+
+    finished = operate("render", layout, cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.startswith(f"{tmp_path / 'comic-page.png'}: typeset in ")
+    translated = pixels(tmp_path / "comic-page.ko.png")
+    assert np.array_equal(pixels(tmp_path / "comic-page.png"), translated)
+
+    content = json.loads(layout.read_bytes())
+    block = content["blocks"][-1]
+    block["translation"] = "와, 따뜻해!"
+    layout.write_text(json.dumps(content), encoding="utf-8")
+    finished = operate("render", layout, "--out", "edited.png", cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    rows, columns = np.nonzero((pixels(tmp_path / "edited.png") != translated).any(axis=2))
+    corners = np.array(block["polygon"])
+    assert len(rows)
+    assert corners[:, 0].min() - 2 <= columns.min() <= columns.max() <= corners[:, 0].max() + 2
+    assert corners[:, 1].min() - 2 <= rows.min() <= rows.max() <= corners[:, 1].max() + 2
+
+
+def test_render_names_what_is_wrong_with_a_layout(tmp_path: Path) -> None:
+    layout = tmp_path / "page.layout.json"
+    layout.write_text('{"version": 7}', encoding="utf-8")
+    finished = operate("render", layout, cwd=tmp_path)
+    assert (finished.returncode, finished.stdout) == (1, "")
+    assert (
+        finished.stderr
+        == f"bad_layout: {tmp_path / 'page.plate.png'} is missing; name the erased page with --plate\n"
+    )
+    finished = operate("render", layout, "--plate", EXAMPLES / "comic-page.png", cwd=tmp_path)
+    assert finished.returncode == 1
+    assert finished.stderr == "bad_layout: version: this is version 7, only 1 can be read\n"
 
 
 def test_translate_reads_the_text_itself_and_names_a_broken_picture(tmp_path: Path) -> None:

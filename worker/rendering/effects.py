@@ -16,8 +16,9 @@ from worker.rendering.colour import RGB, Pixels, as_rgb, coverage_of, dominant, 
 #: How far (RGB, Euclidean) a pixel lies off the line from ground to fill to be ink of another colour; JPEG's
 #: chroma subsampling moves edges by up to 40.
 _OFF_AXIS = 48.0
-#: Share of the strokes' surroundings an outline covers; a shadow covers one side only.
-_OUTLINE_COVERS = 0.6
+#: Share of the strokes' surroundings an outline covers, where the ground lets it be seen, and in all; a
+#: shadow covers one side only.
+_OUTLINE_COVERS, _LEAST_SEEN = 0.6, 0.3
 #: Share of the pixels at one distance that have the outline's colour while they lie within it.
 _MOST_OF_RING = 0.7
 #: Widest outline and farthest shadow, in em.
@@ -81,11 +82,15 @@ def find_outline(
     departure = page - ground
     off_axis = length(departure - coverage_of(departure, axis)[..., None] * axis)
     foreign = near & (off_axis > _OFF_AXIS)
-    if not ring.any() or np.count_nonzero(foreign & ring) < _OUTLINE_COVERS * np.count_nonzero(ring):
+    least = _LEAST_SEEN * np.count_nonzero(ring)
+    if not ring.any() or np.count_nonzero(foreign & ring) < least:
         return None
     colour = dominant(page[foreign])
     distance = length(page - np.array(colour, np.float32))
     apart = length(ground - np.array(colour, np.float32))
+    seen = ring & (apart > _OFF_AXIS)  # elsewhere the ground itself has the outline's colour
+    if np.count_nonzero(foreign & seen) < max(_OUTLINE_COVERS * np.count_nonzero(seen), least):
+        return None
     alike = near & (distance < 0.4 * apart) & (distance < length(page - np.array(fill, np.float32)))
     return Outline(colour, float(np.clip(_width(alike, away, near), 1.0, _REACH * size)))
 

@@ -80,11 +80,16 @@ class Fit:
     score: float
 
 
-#: What flaws cost, in shares of the source's size: an extra line (single-line source, paragraph), growth
-#: downward, a weak break, a cut word.
-_EXTRA_LINE_OF_ONE, _EXTRA_LINE, _GROWTH_DOWN = 0.22, 0.05, 0.03
+#: What flaws cost, in shares of the source's size: an extra line (single-line source, paragraph, vertical
+#: text), growth downward, a weak break, a cut word.
+_EXTRA_LINE_OF_ONE, _EXTRA_LINE, _EXTRA_LINE_OF_COLUMN, _GROWTH_DOWN = 0.22, 0.05, 0.03, 0.03
 #: Vertical text stays horizontal from this score on; pitch (em) of stacked characters and what they cost.
 _HORIZONTAL_FITS, _STACKED_PITCH, _STACKED = 0.5, 1.05, 0.2
+#: A balloon is widest in its middle and highest there too: shares of its home's height that are tried for
+#: wider settings, and of its width for higher ones.
+_MIDDLES, _NARROWED = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4), (0.8, 0.6)
+#: What centred lines cost that are all empty beside their widest.
+_RAGGED = 0.15
 #: Em beyond which a line is never widened.
 _WIDEST = 40.0
 #: A setting with this score need not be bettered.
@@ -96,7 +101,13 @@ _PITCH, _LEAST_PITCH, _MOST_PITCH = 1.3, 1.12, 2.2
 _TIGHT_PITCH, _SQUEEZED = 1.2, 0.08
 
 
-def find_fits(candidate: Candidate, source_size: float, fonts: FontSet, options: LayoutOptions) -> list[Fit]:
+def find_fits(
+    candidate: Candidate,
+    source_size: float,
+    fonts: FontSet,
+    options: LayoutOptions,
+    may_grow: bool = True,
+) -> list[Fit]:
     """All reasonable settings of a block, best first. Empty where not even one line is possible.
 
     Args:
@@ -104,6 +115,7 @@ def find_fits(candidate: Candidate, source_size: float, fonts: FontSet, options:
         source_size: The size no setting exceeds, px.
         fonts: To measure with.
         options: Limits.
+        may_grow: Whether ground beyond the block's home may be used.
     """
     fits: list[Fit] = []
     rooms: list[tuple[Rect, float]] = []
@@ -112,7 +124,9 @@ def find_fits(candidate: Candidate, source_size: float, fonts: FontSet, options:
         shaped = shape_whole(fonts, candidate.text, candidate.language, candidate.style.weight)
         paragraph = measure(candidate.text, shaped, candidate.language, weakest)
         flaw = _FLAW[weakest]
-        more = more or _rooms(candidate, source_size, paragraph)
+        if more is None:
+            home = candidate.around.home
+            more = _rooms(candidate, source_size, paragraph) if may_grow else iter([(home, 0.0)])
         for rect, cost in itertools.chain(rooms[:], _noted(more, rooms)):
             fits += _fits_in(candidate, rect, paragraph, source_size, flaw + cost, options)
             if fits and max(fit.score for fit in fits) >= _GOOD:
@@ -160,13 +174,16 @@ def _rooms(candidate: Candidate, size: float, paragraph: Paragraph) -> Iterator[
     if wide.width > home.width:
         yield wide, 0.005
     if candidate.alignment is Alignment.CENTRE and home.height > 2 * _PITCH * size:
-        # A balloon is widest in its middle.
-        for share in (0.75, 0.5):
+        for share in _MIDDLES:
             middle = home.grown(0, -(1 - share) / 2 * home.height)
             yield _widened(candidate, replace(candidate.around, home=middle), left, extra - left), 0.005
     down = 2 * _PITCH * size
     up = down if is_anchored_in_the_middle(candidate) else 0.0
     yield candidate.around.grown(0, up, 0, down), _GROWTH_DOWN
+    if candidate.alignment is Alignment.CENTRE:
+        for share in _NARROWED:
+            slim = home.grown(-(1 - share) / 2 * home.width, 0)
+            yield replace(candidate.around, home=slim).grown(0, up, 0, down), _GROWTH_DOWN
     if wide.width > home.width:
         both = candidate.around.grown(home.left - wide.left, up, wide.right - home.right, down)
         yield both, _GROWTH_DOWN + 0.005
@@ -208,6 +225,9 @@ def _fits_in(
     """The settings in one rectangle, for each number of lines that may be worth it."""
     sources = candidate.source_lines
     extra = _EXTRA_LINE_OF_ONE if sources == 1 else _EXTRA_LINE
+    if candidate.ink.vertical:
+        extra = _EXTRA_LINE_OF_COLUMN
+    centred = candidate.alignment is Alignment.CENTRE
     own_pitch = _source_pitch(candidate.ink)
     pitches = {own_pitch: 0.0, min(own_pitch, _TIGHT_PITCH): _SQUEEZED}
     for lines in range(1, min(paragraph.most_lines, sources + options.most_extra_lines) + 1):
@@ -219,6 +239,8 @@ def _fits_in(
             size = min(source_size, rect.width / narrowest, rect.height / depth)
             if size >= options.least(source_size):
                 flaws = cost + extra * max(0, lines - sources) + (squeezed if lines > 1 else 0.0)
+                if centred and lines > 1:
+                    flaws += _RAGGED * paragraph.raggedness(rect.width / size, lines)
                 yield Fit(rect, paragraph, lines, size, pitch, size / source_size - flaws)
 
 

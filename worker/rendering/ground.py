@@ -20,8 +20,10 @@ _CALM_EDGE, _CALM_DRIFT = 9.0, 56.0
 _MOST_VARIETY = 80.0
 #: Columns the ground under the text is sampled at.
 _SAMPLES = 48
-#: Distance kept from whatever ends the free ground, and sideways from other text, in em.
-_CLEARANCE, _CLEARANCE_TEXT = 0.4, 0.8
+#: Distance kept sideways from whatever ends the free ground, and from other text, in em.
+CLEARANCE, _CLEARANCE_TEXT = 0.4, 0.8
+#: Distance kept from the rim of a balloon, whose text was vertical; and above and below from anything.
+CLEARANCE_IN_BALLOON, _CLEARANCE_ABOVE = 0.15, 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +40,8 @@ class Neighbourhood:
     size: float
     #: Px that growth leaves free at the page's left and right, as its text does.
     margin: float = 0.0
+    #: Em kept free sideways.
+    clearance: float = CLEARANCE
 
     def grown(self, left: float, top: float, right: float, bottom: float) -> Rect:
         """The home rectangle grown sideways, then up and down, by at most so many px a side."""
@@ -53,9 +57,9 @@ class Neighbourhood:
         return home.left - covered.left - first, covered.left + last - home.right
 
     def _grow_sideways(self, rect: Rect, left: float, right: float) -> Rect:
-        gap = _CLEARANCE * self.size
+        gap = self.clearance * self.size
         low, high = rect.left - left - gap, rect.right + right + gap
-        apart = (_CLEARANCE_TEXT - _CLEARANCE) * self.size
+        apart = (_CLEARANCE_TEXT - self.clearance) * self.size
         for other in self.obstacles:
             if other.top < rect.bottom and other.bottom > rect.top:
                 if other.centre[0] > rect.centre[0]:
@@ -78,7 +82,7 @@ class Neighbourhood:
         )
 
     def _grow_vertically(self, rect: Rect, top: float, bottom: float) -> Rect:
-        gap = 0.5 * _CLEARANCE * self.size
+        gap = _CLEARANCE_ABOVE * self.size
         low, high = rect.top - top - gap, rect.bottom + bottom + gap
         for other in self.obstacles:
             if other.left < rect.right and other.right > rect.left:

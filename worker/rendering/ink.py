@@ -16,7 +16,7 @@ from worker.rendering.segment import clean
 #: What OCR boxes (PP-OCR's unclip) leave above and below the ink, as a share of the box's height.
 _BOX_MARGIN = 0.09
 #: Body of a Han character, em above and below the baseline (Noto Sans CJK; all CJK fonts come near).
-_HAN_TOP, _HAN_BOTTOM = 0.82, -0.08
+HAN_TOP, HAN_BOTTOM = 0.82, -0.08
 #: The weight at which source lines are shaped for their proportions.
 _REGULAR = 400
 #: Deviation of Han ink over the rows of a line, in em.
@@ -104,8 +104,8 @@ def _measure_line(
     bodies = strokes > 127
     if np.count_nonzero(bodies) < _FEWEST:
         inner = box.grown(0, -_BOX_MARGIN * box.height)
-        size = inner.height / (_HAN_TOP - _HAN_BOTTOM)
-        return InkLine(inner, inner.bottom + _HAN_BOTTOM * size, inner.left), max(size, 1.0)
+        size = inner.height / (HAN_TOP - HAN_BOTTOM)
+        return InkLine(inner, inner.bottom + HAN_BOTTOM * size, inner.left), max(size, 1.0)
     rows = bodies.sum(axis=1)
     first, last = _body(rows)
     weights = rows[first : last + 1] / rows[first : last + 1].sum()
@@ -140,7 +140,7 @@ def _measure_column(
             covered.left + last + 1,
             covered.top + float(rows[-1]) + 1,
         )
-    return InkLine(rect, rect.centre[0], rect.left), max(rect.width / (_HAN_TOP - _HAN_BOTTOM), 1.0)
+    return InkLine(rect, rect.centre[0], rect.left), max(rect.width / (HAN_TOP - HAN_BOTTOM), 1.0)
 
 
 def _proportions(fonts: FontSet, text: str, language: str) -> _Proportions:
@@ -150,7 +150,7 @@ def _proportions(fonts: FontSet, text: str, language: str) -> _Proportions:
     coverage = rasterise([(shaped, 0.0, float(_TRIAL_SIZE))], _TRIAL_SIZE, (height, width))
     rows = (coverage > 0.5).sum(axis=1)
     if rows.sum() < _FEWEST:  # nothing but dashes or unknown characters
-        return _Proportions((_HAN_TOP + _HAN_BOTTOM) / 2, _HAN_DEVIATION, 0.05, max(shaped.advance, 0.5))
+        return _Proportions((HAN_TOP + HAN_BOTTOM) / 2, _HAN_DEVIATION, 0.05, max(shaped.advance, 0.5))
     weights = rows / rows.sum()
     above = 1.0 - (np.arange(height) + 0.5) / _TRIAL_SIZE
     mean = float(weights @ above)

@@ -25,7 +25,7 @@ from worker.rendering.ink import MOST_BEARING
 from worker.rendering.style import Style
 
 #: No translation of a block on a picture is longer; a text beyond it is not tried.
-_LONGEST_TEXT = 1500
+LONGEST_TEXT = 1500
 #: Share of the source's size down to which lines keep the source's distance.
 _KEEPS_GRID = 0.85
 #: Starts that differ by fewer em are meant to be the same.
@@ -54,6 +54,9 @@ class PlacedBlock:
     language: str
     #: Extents of the glyphs' ink in the frame (without outline and shadow).
     rect: Rect
+    alignment: Alignment
+    #: The ground, in the frame, that the lines were fitted into.
+    room: Rect
 
     @property
     def polygon(self) -> Polygon:
@@ -66,7 +69,7 @@ def lay_out(
 ) -> dict[int, PlacedBlock]:
     """Place all blocks that fit: one size for each style group, then each in its turn beside the others."""
     placed: dict[int, PlacedBlock] = {}
-    drawable = [candidate for candidate in candidates if 0 < len(candidate.text) <= _LONGEST_TEXT]
+    drawable = [candidate for candidate in candidates if 0 < len(candidate.text) <= LONGEST_TEXT]
     inks = [candidate.ink for candidate in drawable]
     for group in style_groups(inks, [candidate.style for candidate in drawable]):
         members = [drawable[index] for index in group]
@@ -90,14 +93,15 @@ def _place_beside(
     fonts: FontSet,
     options: LayoutOptions,
 ) -> PlacedBlock | None:
-    """Place one block at the common size, or at its own best where it must, clear of those already placed."""
+    """Place one block at the common size, or at its own best where it must, clear of those already placed.
+
+    Where neighbours have grown around it, it shrinks inside its own home: nobody else grows into that.
+    """
     taken = [candidate.ink.frame.rect_around(other.polygon) for other in placed.values()]
     home = candidate.around.home
     for _ in range(2):
         choice = at_size(fits, common, candidate) or (fits[0] if fits else None)
-        if choice is None:
-            return None
-        found = place(candidate, choice, min(common, choice.size), fonts)
+        found = place(candidate, choice, min(common, choice.size), fonts) if choice else None
         margin = candidate.style.margin
         if found is not None and not any(
             rect.overlaps(found.rect.grown(margin, margin)) and not rect.overlaps(home) for rect in taken
@@ -107,7 +111,9 @@ def _place_beside(
         others = (*candidate.around.obstacles, *(rect for rect in taken if not rect.overlaps(home)))
         candidate = replace(candidate, around=replace(candidate.around, obstacles=others))
         fits = find_fits(candidate, source, fonts, options)
-    return None
+    inside = find_fits(candidate, source, fonts, options, may_grow=False)
+    placements = (place(candidate, fit, min(common, fit.size), fonts) for fit in inside)
+    return next((found for found in placements if found is not None), None)
 
 
 def with_shared_edges(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -136,32 +142,47 @@ def place(candidate: Candidate, fit: Fit, size: float, fonts: FontSet) -> Placed
     texts = fit.paragraph.wrap(room.width / size * (1 + 1e-6), fit.lines, balanced)
     if texts is None:
         return None
-    shaped = [fonts.shape(text, candidate.language, candidate.style.weight) for text in texts]
+    style = candidate.style.scaled(size / candidate.ink.size)
+    shaped = [fonts.shape(text, candidate.language, style.weight) for text in texts]
     baselines = _baselines(candidate, fit, size, room)
-    lines, rects = [], []
+    lines = []
     for text, line, baseline in zip(texts, shaped, baselines, strict=True):
-        ink_left, ink_right = line.left * size, line.right * size
-        left = _start(candidate, room, line, size) - ink_left
+        left = _start(candidate, room, line, size) - line.left * size
         lines.append(PlacedLine(text, left, baseline))
-        leans = candidate.style.slant * line.top * size, candidate.style.slant * line.bottom * size
-        rects.append(
-            Rect(
-                left + ink_left + min(*leans, 0.0),
-                baseline - line.top * size,
-                left + ink_right + max(*leans, 0.0),
-                baseline - line.bottom * size,
-            )
-        )
-    rect = reduce(Rect.union, rects)
     return PlacedBlock(
         candidate.block_id,
         candidate.ink.frame,
         tuple(lines),
         size,
-        candidate.style,
+        style,
         candidate.language,
-        rect,
+        extents(lines, shaped, size, style.slant),
+        candidate.alignment,
+        room,
     )
+
+
+def extents(lines: Sequence[PlacedLine], shaped: Sequence[Shaped], size: float, slant: float) -> Rect:
+    """The ink of lines in their frame.
+
+    Args:
+        lines: At least one.
+        shaped: Their glyphs, one entry for each line.
+        size: Font size in px.
+        slant: Tangent of the lean to the right.
+    """
+    rects = []
+    for line, glyphs in zip(lines, shaped, strict=True):
+        leans = slant * glyphs.top * size, slant * glyphs.bottom * size
+        rects.append(
+            Rect(
+                line.left + glyphs.left * size + min(*leans, 0.0),
+                line.baseline - glyphs.top * size,
+                line.left + glyphs.right * size + max(*leans, 0.0),
+                line.baseline - glyphs.bottom * size,
+            )
+        )
+    return reduce(Rect.union, rects)
 
 
 def _start(candidate: Candidate, room: Rect, line: Shaped, size: float) -> float:

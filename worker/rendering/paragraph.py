@@ -65,6 +65,22 @@ class Paragraph:
         Returns:
             The lines, or None where they do not fit.
         """
+        stops = self._stops(width, lines, balanced)
+        if stops is None:
+            return None
+        at = self.boundaries[stops]
+        return tuple(self.text[start:end].strip() for start, end in itertools.pairwise(at))
+
+    def raggedness(self, width: float, lines: int) -> float:
+        """How empty, 0..1, balanced lines are beside the widest of them."""
+        stops = self._stops(width * (1 + 1e-6), lines, balanced=True)
+        if stops is None:
+            return 1.0
+        widths = [float(self.widths[start, end]) for start, end in itertools.pairwise(stops)]
+        return 1 - sum(widths) / (len(widths) * max(*widths, 1e-6))
+
+    def _stops(self, width: float, lines: int, balanced: bool) -> list[int] | None:
+        """The boundaries that such lines run between, first to last; None where they do not fit."""
         slack = (width - self.widths) / max(width, 1e-6)
         cost = np.where(self.widths <= width * (1 + 1e-9), slack**2, math.inf) + self.costs[None, :]
         last = cost[:, -1]
@@ -86,8 +102,7 @@ class Paragraph:
         for sources in reversed(came_from):
             stops.append(int(sources[stops[-1]]))
         stops.append(0)
-        at = self.boundaries[stops[::-1]]
-        return tuple(self.text[start:end].strip() for start, end in itertools.pairwise(at))
+        return stops[::-1]
 
 
 def measure(text: str, shaped: Shaped, language: str, weakest: Strength) -> Paragraph:

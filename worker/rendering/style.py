@@ -6,7 +6,7 @@ ground to fill lies a glyph's anti-aliasing, off that line lie outline and shado
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,16 @@ class Style:
     slant: float = 0.0
     outline: Outline | None = None
     shadow: Shadow | None = None
+
+    def scaled(self, factor: float) -> Style:
+        """The same for text so many times as large: outline and shadow keep their proportion to it."""
+        if self.outline is None and self.shadow is None:
+            return self
+        return replace(
+            self,
+            outline=self.outline and self.outline.scaled(factor),
+            shadow=self.shadow and self.shadow.scaled(factor),
+        )
 
     @property
     def margin(self) -> float:

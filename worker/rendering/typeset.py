@@ -14,7 +14,7 @@ from worker.rendering.draw import draw
 from worker.rendering.fit import Candidate, LayoutOptions
 from worker.rendering.fonts import FontSet
 from worker.rendering.frame import frames_of
-from worker.rendering.ground import Neighbourhood
+from worker.rendering.ground import CLEARANCE, CLEARANCE_IN_BALLOON, Neighbourhood
 from worker.rendering.groups import evened_styles
 from worker.rendering.ink import Ink, measure_ink
 from worker.rendering.layout import PlacedBlock, lay_out, with_shared_edges
@@ -51,6 +51,8 @@ class Typeset:
     """The translated page."""
 
     rgb: Image
+    #: What the text stands on: the plate, with the pixels of what could not be set given back.
+    plate: Image
     #: One for each block that had a translation, in the blocks' order.
     outcomes: tuple[Outcome, ...]
     #: The translations as they came, with what typesetting has to say about them.
@@ -100,14 +102,13 @@ def typeset(
         _outcome(candidate, placed.get(candidate.block_id), missing, fonts, options)
         for candidate in candidates
     )
+    unset = [region_of[outcome.block_id] for outcome in outcomes if outcome.placed is None]
+    plate = _restored(plate, original, unset)
     rgb = plate.copy()
-    for outcome in outcomes:
-        if outcome.placed is None:
-            _restore(rgb, original, region_of[outcome.block_id])
     for outcome in outcomes:
         if outcome.placed is not None:
             draw(rgb, outcome.placed, fonts)
-    return Typeset(rgb, outcomes, _with_outcomes(translations, outcomes))
+    return Typeset(rgb, plate, outcomes, _with_outcomes(translations, outcomes))
 
 
 def _with_outcomes(
@@ -153,7 +154,8 @@ def _candidates(
         shaped = fonts.shape(text.replace("\n", " "), language, style.weight)
         missing[block.id] = shaped.missing
         text = "".join(char for char in text if char not in shaped.missing).strip()
-        around = Neighbourhood(plate, ink.frame, home, others, ink.size, margin)
+        clearance = CLEARANCE_IN_BALLOON if ink.vertical else CLEARANCE
+        around = Neighbourhood(plate, ink.frame, home, others, ink.size, margin, clearance)
         alignment = infer_alignment(ink, around, others, margin, original.shape[1])
         start = min(line.start for line in ink.lines)
         candidates.append(Candidate(block.id, text, language, ink, style, alignment, around, start))
@@ -200,7 +202,10 @@ def _capacity(candidate: Candidate, options: LayoutOptions) -> int:
     return max(1, math.floor(lines * home.width / size / 0.75))
 
 
-def _restore(rgb: Image, original: Image, region: Region) -> None:
-    """Give a block that is not drawn its original pixels back."""
-    rows, columns = region.box.slices
-    np.copyto(rgb[rows, columns], original[rows, columns], where=region.mask[..., None] > 0)
+def _restored(plate: Image, original: Image, regions: Sequence[Region]) -> Image:
+    """The plate with the original pixels of blocks that are not drawn."""
+    plate = plate.copy() if regions else plate
+    for region in regions:
+        rows, columns = region.box.slices
+        np.copyto(plate[rows, columns], original[rows, columns], where=region.mask[..., None] > 0)
+    return plate

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 
 from worker.job import Box, Image, Region, TextBlock, TextLine
+from worker.rendering.align import Alignment
 from worker.rendering.draw import draw
 from worker.rendering.fonts import FontSet
 from worker.rendering.frame import Frame, Rect, page_box
@@ -69,9 +70,9 @@ class Poster:
         before = self.rgb.copy()
         plain = Style(Fill((0, 0, 0), (0, 0, 0)), (255, 255, 255), style.weight, style.slant)
         bodies = np.full_like(self.rgb, 255)
-        block = PlacedBlock(0, frame, tuple(placed), size, style, "zh", whole)
+        block = PlacedBlock(0, frame, tuple(placed), size, style, "zh", whole, Alignment.LEFT, whole)
         draw(self.rgb, block, self.fonts)
-        draw(bodies, PlacedBlock(0, frame, tuple(placed), size, plain, "zh", whole), self.fonts)
+        draw(bodies, replace(block, style=plain), self.fonts)
         text_block = TextBlock(
             id=len(self.blocks),
             lines=tuple(

@@ -56,3 +56,11 @@ def test_lines_fit_and_lose_nothing(lines: int, width: float, balanced: bool) ->
         assert len(wrapped) == lines
         assert " ".join(wrapped) == _TEXT
         assert all(fonts.shape(line, "ko", 400).advance <= width + 0.02 for line in wrapped)
+
+
+def test_an_orphan_makes_centred_lines_ragged(fonts: FontSet) -> None:
+    orphan = _paragraph(fonts, "내\n스웨터는\n왜 아직도\n안 오지?")
+    even = _paragraph(fonts, "내 스웨터는\n왜 아직도\n안 오지?")
+
+    assert even.raggedness(9.0, 3) < 0.2 < orphan.raggedness(9.0, 4)
+    assert even.raggedness(1.0, 3) == 1.0

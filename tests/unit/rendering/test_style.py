@@ -160,3 +160,21 @@ def test_faint_text_is_moved_just_to_legible(colour: RGB) -> None:
 
 def test_legible_text_is_left_alone() -> None:
     assert legible((66, 66, 66), (255, 255, 255)) == (66, 66, 66)
+
+
+def test_fill_and_outline_are_told_apart_where_the_mask_knows_no_strokes(fonts: FontSet) -> None:
+    poster = Poster.plain(300, 120, fonts, (190, 140, 80))
+    for left in range(0, 300, 24):
+        poster.plate[:, left : left + 9] = (70, 90, 70)
+    poster.rgb[:] = poster.plate
+    look = replace(_flat((253, 247, 227), 700), outline=Outline((42, 51, 41), 3.5))
+    poster.write(["复古百搭"], 60, 80, 34, look)
+    blind = replace(poster.regions[0], strokes=np.zeros_like(poster.regions[0].strokes))
+    poster.regions[0] = blind
+
+    style, ink = _measured(poster)
+
+    assert difference(style.fill.start, (253, 247, 227)) <= 6
+    assert style.outline is not None
+    assert difference(style.outline.colour, (42, 51, 41)) <= 10
+    assert ink.size == pytest.approx(34, rel=0.1)

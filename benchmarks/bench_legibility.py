@@ -1,0 +1,289 @@
+"""Does the text read, and does it look like its source?
+
+    make bench-legibility       (.venv/bin/python -m benchmarks.bench_legibility [DIR …] [--models DIR])
+
+For the samples, or folders of NAME.jpg or .png, NAME.ocr.json and a glossary (*.tsv):
+
+- ghosts: Chinese that RapidOCR still reads on the erased page under translated blocks; must be none;
+- colour: ΔE2000 of the ink's colour, source against drawn, both measured alike; median at most 5;
+- sizes: blocks of equal size and style in the source that are not equal in the translation; must be none
+  (those apart whose text fits only so small that the layout spares the others);
+- reading: where Tesseract with Korean is installed, the character error rate of the drawn text, and of the
+  same text set black on white; at most 2 points more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from benchmarks.ciede import ciede2000
+from worker.adapters.onnx_local import OnnxInpainter
+from worker.imaging.composite import composite
+from worker.imaging.postprocess import restore
+from worker.job import BlockStatus, Box, Image, Mask, Polygon, TextBlock, Translation
+from worker.ocr_shapes import parse_ocr
+from worker.rendering.draw import draw
+from worker.rendering.fit import LayoutOptions
+from worker.rendering.fonts import FontSet
+from worker.rendering.frame import page_box
+from worker.rendering.layout import PlacedBlock
+from worker.rendering.style import Fill
+from worker.rendering.typeset import Outcome, Typeset, typeset
+from worker.stages import OpenedPage, mask_page, open_page
+from worker.translation.glossary import look_up, parse_glossary
+from worker.translation.han import fold, is_chinese
+
+Network = Callable[[Image, Mask], Image]
+
+_EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+#: Sizes within this ratio were one size in the source; drawn sizes may differ by rounding only.
+_ONE_SIZE, _ROUNDING = 1.02, 1.01
+_SAME_COLOUR = 5.0
+_MOST_COLOUR_ERROR, _MOST_CER_POINTS = 5.0, 2.0
+#: Share of the strongest change from plate to page that counts as pure ink.
+_PURE = 0.75
+_HEAD = (
+    f"{'page':<16} {'blocks':>6} {'ghosts':>6} {'colour':>6} {'worst':>6} {'unequal':>7} "
+    f"{'CER':>6} {'plain':>6}"
+)
+#: Tesseract reads best at about this height of a line, px.
+_TESSERACT_HEIGHT = 40
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """One page, typeset."""
+
+    name: str
+    opened: OpenedPage
+    typesetting: Typeset
+
+    @property
+    def drawn(self) -> list[tuple[TextBlock, Outcome, PlacedBlock]]:
+        """The translated blocks with how they were set."""
+        blocks = {block.id: block for block in self.opened.chosen}
+        outcomes = self.typesetting.outcomes
+        return [(blocks[each.block_id], each, each.placed) for each in outcomes if each.placed is not None]
+
+
+def main() -> int:
+    """Print one row for each page; returns 1 where a bound is broken."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folders", nargs="*", type=Path, default=[_EXAMPLES])
+    parser.add_argument("--models", type=Path, default=Path("model_repository"), help="a model repository")
+    options = parser.parse_args()
+    fonts, (network, sizes) = FontSet.load(), _network(options.models)
+    reader, reads_korean = _chinese_reader(), _has_korean()
+    print(_HEAD)
+    colours, ghosts, unequal, errors = [], [], [], []
+    for folder in options.folders:
+        for sample in _samples(folder, network, sizes, fonts):
+            found = _ghosts(sample, reader)
+            steps = sorted(_colour_errors(sample))
+            pairs = list(_unequal(sample))
+            read = _read_back(sample, fonts) if reads_korean else None
+            cer = "     -      -" if read is None else f"{read[0]:>6.1%} {read[1]:>6.1%}"
+            median, worst = (float(np.median(steps)), steps[-1]) if steps else (0.0, 0.0)
+            print(
+                f"{sample.name:<16} {len(sample.drawn):>6} {len(found):>6} {median:>6.1f} {worst:>6.1f} "
+                f"{len(pairs):>7} {cer}",
+                flush=True,
+            )
+            colours += steps
+            ghosts += [f"{sample.name}: ghost {text}" for text in found]
+            unequal += [f"{sample.name}: {pair}" for pair in pairs]
+            errors += (
+                [f"{sample.name}: reads worse"]
+                if read and 100 * (read[0] - read[1]) > _MOST_CER_POINTS
+                else []
+            )
+    print(f"colour error, median of all blocks: ΔE2000 {np.median(colours):.1f}")
+    broken = [*ghosts, *unequal, *errors]
+    print(*broken, sep="\n")
+    return int(bool(broken) or float(np.median(colours)) > _MOST_COLOUR_ERROR)
+
+
+def _network(models: Path) -> tuple[Network, tuple[int, ...]]:
+    if not any(models.glob("*/*/model.onnx")):
+        print("network: OpenCV Telea")
+        return _telea, (256, 512)
+    inpainter = OnnxInpainter(models)
+    print(f"network: {models}")
+    return lambda image, mask: asyncio.run(inpainter.inpaint(image, mask)), asyncio.run(
+        inpainter.tile_sizes()
+    )
+
+
+def _telea(image: Image, mask: Mask) -> Image:
+    return np.asarray(cv2.inpaint(image, mask, 5, cv2.INPAINT_TELEA), np.uint8)
+
+
+def _samples(folder: Path, network: Network, sizes: tuple[int, ...], fonts: FontSet) -> Iterator[Sample]:
+    terms: dict[str, str] = {}
+    for path in sorted(folder.glob("*.tsv")):
+        terms |= parse_glossary(path.read_text(encoding="utf-8"), path.name)
+    folded = {fold(source): target for source, target in terms.items()}
+    for ocr in sorted(folder.glob("*.ocr.json")):
+        name = ocr.name.removesuffix(".ocr.json")
+        picture = next(folder.glob(f"{name}.[jp][pn]g"))
+        lines = parse_ocr(json.loads(ocr.read_bytes()))
+        opened = open_page(picture.read_bytes(), lines, 1 << 28, 0.5)
+        answers = [(block.id, look_up(block.text, folded)) for block in opened.chosen]
+        translations = [
+            Translation(number, BlockStatus.TRANSLATED if text else BlockStatus.UNTRANSLATED, text)
+            for number, text in answers
+        ]
+        translated = {number for number, text in answers if text}
+        regions, prepared = mask_page(opened, sizes)
+        filled = (restore(tile, network(tile.image, tile.mask)) for tile in prepared.tiles)
+        patches = [*prepared.fills, *itertools.chain.from_iterable(filled)]
+        rgb = opened.page.rgb
+        plate = composite(rgb, [patch for patch in patches if patch.block_id in translated])
+        yield Sample(
+            name,
+            opened,
+            typeset(rgb, plate, opened.chosen, regions, translations, opened.kept, fonts, "ko"),
+        )
+
+
+def _chinese_reader() -> Callable[[Image], list[tuple[Polygon, str]]]:
+    from rapidocr_onnxruntime import RapidOCR
+
+    engine: Any = RapidOCR()
+
+    def read(rgb: Image) -> list[tuple[Polygon, str]]:
+        lines, _ = engine(np.ascontiguousarray(rgb[:, :, ::-1]))
+        return [(np.array(box, np.float32), text) for box, text, _ in lines or []]
+
+    return read
+
+
+def _ghosts(sample: Sample, reader: Callable[[Image], list[tuple[Polygon, str]]]) -> list[str]:
+    """Chinese that is still read where a translated block stood; bands, so that no page is scaled down."""
+    plate, found = sample.typesetting.plate, []
+    for block, _, _ in sample.drawn:
+        area = page_box(block.polygon, plate.shape[1], plate.shape[0], margin=2 * block.text_height)
+        for box, text in reader(np.ascontiguousarray(plate[area.slices])):
+            middle = box.mean(axis=0) + np.array([area.left, area.top])
+            inside = any(
+                cv2.pointPolygonTest(line.polygon, (float(middle[0]), float(middle[1])), False) >= 0
+                for line in block.lines
+            )
+            if inside and is_chinese(text):
+                found.append(f"{text} under {block.text}")
+    return found
+
+
+def _colour_errors(sample: Sample) -> Iterator[float]:
+    """ΔE2000 between the ink of each block's source and that of its translation."""
+    typesetting, rgb = sample.typesetting, sample.opened.page.rgb
+    for block, _, placed in sample.drawn:
+        source = _ink_colour(rgb, typesetting.plate, block.polygon)
+        drawn = _ink_colour(typesetting.rgb, typesetting.plate, placed.polygon)
+        if source is not None and drawn is not None:
+            yield ciede2000(source, drawn)
+
+
+def _ink_colour(page: Image, plate: Image, polygon: Polygon) -> tuple[float, ...] | None:
+    """Median colour of the pixels that text changed most; None where it changed nothing."""
+    box = page_box(polygon, page.shape[1], page.shape[0])
+    inside = np.zeros((box.height, box.width), np.uint8)
+    cv2.fillConvexPoly(inside, np.rint(polygon - (box.left, box.top)).astype(np.int32), 255)
+    pixels = page[box.slices].astype(np.float32)
+    change = np.linalg.norm(pixels - plate[box.slices], axis=2)[inside > 0]
+    if not change.size or change.max() < 16:
+        return None
+    strongest = float(np.percentile(change, 98))
+    return tuple(np.median(pixels[inside > 0][change >= _PURE * strongest], axis=0).tolist())
+
+
+def _unequal(sample: Sample) -> Iterator[str]:
+    """Pairs of blocks that were of one size, colour and direction and no longer are."""
+    for (one, a, placed_a), (two, b, placed_b) in itertools.combinations(sample.drawn, 2):
+        alike = (
+            _ratio(a.source_size, b.source_size) <= _ONE_SIZE
+            and one.vertical == two.vertical
+            and ciede2000(placed_a.style.fill.start, placed_b.style.fill.start) <= _SAME_COLOUR
+            and placed_a.style.weight == placed_b.style.weight
+            and not _is_spared(a, placed_a)
+            and not _is_spared(b, placed_b)
+        )
+        if alike and _ratio(placed_a.size, placed_b.size) > _ROUNDING:
+            yield f"{one.text} {placed_a.size:.1f} px, {two.text} {placed_b.size:.1f} px"
+
+
+def _is_spared(outcome: Outcome, placed: PlacedBlock) -> bool:
+    return placed.size < LayoutOptions().outlier_share * outcome.source_size
+
+
+def _ratio(one: float, two: float) -> float:
+    return max(one, two) / min(one, two)
+
+
+def _has_korean() -> bool:
+    program = shutil.which("tesseract")
+    if program is None:
+        print("Tesseract is not installed: the text is not read back")
+        return False
+    listed = subprocess.run([program, "--list-langs"], capture_output=True, text=True, check=False)
+    return "kor" in listed.stdout.split()
+
+
+def _read_back(sample: Sample, fonts: FontSet) -> tuple[float, float]:
+    """Character error rates of the text as drawn, and of the same glyphs black on white."""
+    wrong, plain_wrong, characters = 0, 0, 0
+    for _, _, placed in sample.drawn:
+        if placed.frame.angle != 0:
+            continue
+        text = "".join(line.text for line in placed.lines).replace(" ", "")
+        rgb = sample.typesetting.rgb
+        box = page_box(placed.polygon, rgb.shape[1], rgb.shape[0], margin=0.4 * placed.size)
+        black = replace(placed.style, fill=Fill((0, 0, 0), (0, 0, 0)), outline=None, shadow=None)
+        white = np.full_like(rgb, 255)
+        draw(white, replace(placed, style=black), fonts)
+        wrong += _distance(text, _tesseract(rgb, box, placed.size))
+        plain_wrong += _distance(text, _tesseract(white, box, placed.size))
+        characters += len(text)
+    return wrong / max(characters, 1), plain_wrong / max(characters, 1)
+
+
+def _tesseract(rgb: Image, box: Box, size: float) -> str:
+    scale = max(1.0, _TESSERACT_HEIGHT / size)
+    crop = cv2.resize(rgb[box.slices], None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    _, png = cv2.imencode(".png", crop[..., ::-1])
+    finished = subprocess.run(
+        ["tesseract", "stdin", "stdout", "-l", "kor", "--psm", "6"],
+        input=png.tobytes(),
+        capture_output=True,
+        check=True,
+    )
+    return "".join(finished.stdout.decode().split())
+
+
+def _distance(expected: str, read: Sequence[str]) -> int:
+    """Levenshtein distance."""
+    row = list(range(len(read) + 1))
+    for i, wanted in enumerate(expected, start=1):
+        before, row[0] = row[0], i
+        for j, seen in enumerate(read, start=1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (wanted != seen))
+    return row[-1]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
