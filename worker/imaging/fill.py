@@ -49,6 +49,10 @@ class FillOptions:
     least_crossing: int = 6
     crossing_levels: float = 7.0
     longest_contact: float = 0.3
+    #: Even what stays within that may be the rim of something that lies under the ink.
+    longest_hidden: float = 0.8
+    #: Whether a fill gets the ground's grain; the bare surface is for measuring.
+    grain: bool = True
     #: The grain is learned from the ring beyond its rim where that holds so many px of the same ground.
     fewest_calm: int = 200
     #: Noisier ground is texture.
@@ -106,6 +110,8 @@ def fill_ground(site: Site, options: FillOptions) -> Image | None:
             return None
         if _has_structure(residual.mean(axis=2), ring, surface.sigma, options):
             continue
+        if not options.grain:
+            return np.asarray(np.clip(np.rint(plain), 0, 255), np.uint8)
         random = np.random.default_rng((site.box.left, site.box.top, site.box.width, site.box.height))
         calm = wide & ~_grown(site.mask, options.least_near)  # JPEG's ripples around ink are no grain
         calm &= ground.largest(np.moveaxis(residual, 2, 0)) < 4 * max(surface.sigma, 0.5)
@@ -236,6 +242,8 @@ def is_crossed(site: Site, residual: Floats, noise: float, options: FillOptions)
     contact = np.bincount(labels[_grown(site.mask, 1)], minlength=count)[1:]
     leaves = np.bincount(labels[~_grown(site.mask, beyond)], minlength=count)[1:] > 0
     # a line goes in and comes out again, an edge lies along the ink; a neighbour only touches it
+    if bool((contact > options.longest_hidden * site.text_height).any()):
+        return True  # most of it lies under the ink
     contact = contact[leaves]
     if np.count_nonzero(contact) >= 2:
         return True

@@ -1,9 +1,10 @@
 """Which way each line is erased, and which tiles the network gets.
 
 A line on smooth ground is filled from its surface (`fill.py`), one on fine texture from its surface and
-copied texture (`texture.py`). Everything else goes to the network in square windows of the served sizes at
-the page's own resolution: lines that lie close share a window, every window keeps `context` px of page around
-its ink on each side that has them. A line longer than the largest window is cut at its emptiest columns where
+copied texture (`texture.py`), one on a pattern from the pattern's other periods (`pattern.py`).
+Everything else goes to the network in square windows of the served sizes at the page's own resolution: lines
+that lie close share a window, every window keeps `context` px of page around its ink on each side that has
+them. A line longer than the largest window is cut at its emptiest columns where
 its strokes leave ground between them, and shrunk where the hole is thick (whole polygons of display type),
 since there a cut would fall into the middle of the hole.
 """
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging.fill import FillOptions
+from worker.imaging.pattern import PatternOptions
 from worker.imaging.texture import TextureOptions
 from worker.job import Box, Mask
 
@@ -31,6 +33,8 @@ class Route(StrEnum):
     NETWORK = "network"
     #: From its shading and a texture copied from beside it.
     TEXTURE = "texture"
+    #: From the same pattern one or several periods away.
+    PATTERN = "pattern"
     #: Network at less than the page's resolution.
     SHRUNK = "shrunk"
 
@@ -41,6 +45,7 @@ class PlanOptions:
 
     fill: FillOptions = field(default_factory=FillOptions)
     texture: TextureOptions = field(default_factory=TextureOptions)
+    pattern: PatternOptions = field(default_factory=PatternOptions)
     #: Px of page around the ink in a tile: LaMa's local receptive field at 1/8 resolution spans 8 cells.
     context: int = 64
     #: A larger window is preferred up to this much more work: it shows the network more of the page.

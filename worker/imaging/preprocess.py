@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from worker.imaging.composite import blend, feathered
 from worker.imaging.fill import Site, fill_ground
+from worker.imaging.pattern import continue_pattern, is_spotted
 from worker.imaging.plan import Hole, PlanOptions, Route, Window, plan_windows
 from worker.imaging.quads import line_labels
 from worker.imaging.texture import copy_texture, is_textured
@@ -178,14 +179,29 @@ def _fill(
     site = _site(rgb, hole, ring, text_height, ink)
     ground = fill_ground(site, options.fill)
     if ground is not None:
-        return _patch(hole.block_id, ground, site.box, site.mask), Route.FILL
-    if not is_textured(site, options.texture):
+        spotted = is_spotted(site, ground, options.pattern)
+        dotted = _continued(rgb, hole, text_height, ink, options) if spotted else None
+        return dotted or (_patch(hole.block_id, ground, site.box, site.mask), Route.FILL)
+    if is_textured(site, options.texture):
+        site = _site(rgb, hole, options.texture.px_reach(text_height), text_height, ink)
+        ground = copy_texture(site, options.texture, options.fill)
+        if ground is not None:
+            alpha = _moved(hole.alpha, hole.box, site.box)
+            return _patch(hole.block_id, ground, site.box, alpha), Route.TEXTURE
+    return _continued(rgb, hole, text_height, ink, options)
+
+
+def _continued(
+    rgb: Image, hole: Hole, text_height: float, ink: _Placed, options: PlanOptions
+) -> tuple[Patch, Route] | None:
+    """Fills a hole from the pattern it interrupts, if it interrupts one."""
+    site = _site(rgb, hole, options.pattern.px_reach(text_height), text_height, ink)
+    continued = continue_pattern(site, options.pattern, options.fill)
+    if continued is None:
         return None
-    site = _site(rgb, hole, options.texture.px_reach(text_height), text_height, ink)
-    ground = copy_texture(site, options.texture, options.fill)
-    if ground is not None:
-        return _patch(hole.block_id, ground, site.box, _moved(hole.alpha, hole.box, site.box)), Route.TEXTURE
-    return None
+    ground, mask = continued
+    alpha = np.maximum(_moved(hole.alpha, hole.box, site.box), feathered(mask, options.feather))
+    return _patch(hole.block_id, ground, site.box, alpha), Route.PATTERN
 
 
 def _site(rgb: Image, hole: Hole, margin: int, text_height: float, ink: _Placed) -> Site:

