@@ -1,6 +1,6 @@
 """CPU seconds and GFLOP/s a tile, for every engine that can run a LaMa, in one run on one machine.
 
-    make bench-model            (.venv-export/bin/python benchmarks/bench_model.py)
+    make bench-model            (.venv-export/bin/python -m benchmarks.bench_model)
 
 Each line is measured in a process of its own, which may use only the threads it is given. CPU seconds are the
 process's, so two threads that wait for each other show. The peak is a large matrix product in the same number
@@ -24,15 +24,12 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT))
-
-from export.build import weights_path  # noqa: E402
-from export.checkpoints import load_model  # noqa: E402
-from export.compact import CompactLama  # noqa: E402
-from export.graph import TileSpec, export_native, export_tile, store_half  # noqa: E402
-from export.lama import Lama, LamaSize  # noqa: E402
-from export.verify import sample_tiles, torch_engine  # noqa: E402
+from export.build import weights_path
+from export.checkpoints import load_model
+from export.compact import CompactLama
+from export.graph import TileSpec, export_native, export_tile, store_half
+from export.lama import Lama, LamaSize
+from export.verify import sample_tiles, torch_engine
 
 #: name → (file, engine)
 ENGINES = {
@@ -190,7 +187,7 @@ def _lines(weights: str, folder: Path, work: float, limit: float, shape: tuple[i
         case = {"weights": weights, "engine": engine, "path": str(folder / file) if file else None}
         case |= {"size": size, "batch": batch, "threads": threads}
         done = subprocess.run(
-            [sys.executable, __file__, "--case", json.dumps(case)],
+            [sys.executable, "-m", "benchmarks.bench_model", "--case", json.dumps(case)],
             capture_output=True,
             text=True,
             check=False,

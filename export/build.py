@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.checkpoints import load_model
+from export.compact import CompactLama
 from export.downloads import PUBLISHED, fetch
 from export.errors import ExportError
 from export.graph import Precision, TileSpec, export_tile, store_half
+from export.lama import Lama
 from export.repository import Target, model_name, onnx_path, staged, write_config, write_plan_script
 from export.verify import HALF_MAX, Row, compare, largest_activation, onnx_engine, torch_engine
 
@@ -79,9 +81,9 @@ def build(options: BuildOptions) -> list[Row]:
     return rows
 
 
-def _write_graph(model: object, options: BuildOptions, size: int, path: Path) -> None:
+def _write_graph(model: Lama | CompactLama, options: BuildOptions, size: int, path: Path) -> None:
     """On a CPU half precision is a matter of storage; elsewhere the graph computes in it."""
     on_cpu = options.target == "cpu"
-    export_tile(model, TileSpec(size, size, "fp32" if on_cpu else options.precision), path)  # type: ignore[arg-type]
+    export_tile(model, TileSpec(size, size, "fp32" if on_cpu else options.precision), path)
     if on_cpu and options.precision != "fp32":
         store_half(path)

@@ -1,8 +1,8 @@
-"""The compact LaMa that ships: LaMa's FFC blocks behind two fills that need no training.
+"""The compact LaMa that ships: LaMa's FFC blocks behind fills that need no training.
 
 What differs from the official generator, and why (docs/model-card.md has the measurements): the network sees
-the hole filled smoothly and filled from the tile's strongest waves (export/prefill.py), decides which to
-believe, and adds a residual, so that training starts above OpenCV's methods instead of at grey;
+the hole filled from local waves and from the whole tile's waves (export/prefill.py), corrects which of the
+two to believe, and adds a residual, so that training starts well above OpenCV's methods instead of at grey;
 space-to-depth instead of full-resolution convolutions, because those dominate the time of a narrow network on
 a CPU; and a way around the bottleneck at half resolution, so that edges keep their place.
 """
@@ -16,9 +16,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from export.lama import Concat, FfcBlock, split_channels
-from export.prefill import SpectralFill, prefill
+from export.prefill import Fills
 
+#: Slope of the leaky ReLU below zero.
 LEAK = 0.1
+#: Brings the trust's logit, about -30..30, to the size of the other inputs.
+TRUST_SCALE = 8.0
 #: What BatchNorm's scale at the end of each block starts from.
 BLOCK_GAIN = 0.3
 
@@ -36,7 +39,7 @@ class CompactSize:
 
     channels: int = 64
     detail: int = 32
-    blocks: int = 5
+    blocks: int = 4
     global_share: float = 0.5
 
     @property
@@ -45,23 +48,22 @@ class CompactSize:
         return 8
 
 
-class ConvBnAct(nn.Sequential):
-    """3×3 convolution, BatchNorm, leaky ReLU.
+class ConvAct(nn.Sequential):
+    """3×3 convolution and leaky ReLU.
 
-    Leaky, because inside the hole the quickest way to a small residual is to silence every feature there, and
-    a plain ReLU never wakes up again.
+    No BatchNorm: its statistics would be those of the known pixels, where no loss bounds the features; and
+    leaky, because the quickest way to a small residual is to silence every feature in the hole, from where a
+    ReLU never wakes up.
     """
 
     def __init__(self, source: int, target: int, stride: int = 1) -> None:
-        super().__init__(
-            nn.Conv2d(source, target, 3, stride, padding=1, bias=False),
-            nn.BatchNorm2d(target),
-            nn.LeakyReLU(LEAK, inplace=True),
-        )
+        super().__init__(nn.Conv2d(source, target, 3, stride, padding=1), nn.LeakyReLU(LEAK))
+        nn.init.kaiming_normal_(self[0].weight, a=LEAK)
+        nn.init.zeros_(self[0].bias)
 
 
 class CompactLama(nn.Module):
-    """Two fills, then FFC blocks at a quarter of the resolution.
+    """The fills, then FFC blocks at a quarter of the resolution.
 
     Attributes:
         size: The dimensions the module was built with.
@@ -71,16 +73,16 @@ class CompactLama(nn.Module):
         super().__init__()
         self.size = size
         parts = split_channels(size.channels, size.global_share)
-        self.waves = SpectralFill()
-        self.stem = ConvBnAct(4 * 7, size.detail)
-        self.down = ConvBnAct(size.detail + 4 * 7, size.channels, stride=2)
+        self.fills = Fills()
+        self.stem = ConvAct(4 * 8, size.detail)
+        self.down = ConvAct(size.detail + 4 * 8, size.channels, stride=2)
         self.blocks = nn.Sequential(*(FfcBlock(parts, padding_mode="zeros") for _ in range(size.blocks)))
         self.join = Concat()
         self.up = nn.Sequential(nn.Conv2d(size.channels, 4 * size.detail, 3, padding=1), nn.PixelShuffle(2))
-        self.fuse = ConvBnAct(2 * size.detail, 2 * size.detail)
+        self.fuse = ConvAct(2 * size.detail, 2 * size.detail)
         self.head = nn.Conv2d(2 * size.detail, 4 * 4, 3, padding=1)
         self.parts = parts
-        # Training starts half way between the two fills, with blocks that are nearly the identity.
+        # Training starts at the fills' own answer, with blocks that are nearly the identity.
         for block in self.blocks:
             for norm in (block.conv2.bn_l, block.conv2.bn_g):  # type: ignore[union-attr]
                 nn.init.constant_(norm.weight, BLOCK_GAIN)  # type: ignore[union-attr, arg-type]
@@ -89,17 +91,16 @@ class CompactLama(nn.Module):
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """Predict the picture; arguments and result as in `export.lama.Lama.forward`, not clipped to 0..1."""
-        filled = prefill(image, mask)
-        waves = self.waves(filled, mask)
-        return self.refined(filled, waves, mask)
+        return self.refined(self.fills(image, mask))
 
-    def refined(self, filled: Tensor, waves: Tensor, mask: Tensor) -> Tensor:
-        """Between the two fills, plus a residual; (B, 3, H, W) each, in the weights' precision."""
-        half = F.pixel_unshuffle(torch.cat([filled - 0.5, waves - filled, mask], dim=1), 2)
+    def refined(self, fills: Tensor) -> Tensor:
+        """From the fills (B, 8, H, W) to the picture (B, 3, H, W); runs in the weights' precision."""
+        near, far, trust, mask = fills[:, :3], fills[:, 3:6], fills[:, 6:7], fills[:, 7:8]
+        seen = torch.cat([near - 0.5, far - near, trust / TRUST_SCALE, mask], dim=1)
+        half = F.pixel_unshuffle(seen, 2)
         detail = self.stem(half)
         x = self.down(torch.cat([detail, half], dim=1))
         local, globl = self.blocks((x[:, : self.parts[0]], x[:, self.parts[0] :]))
         x = self.up(self.join((local, globl)))
-        out = F.pixel_shuffle(self.head(self.fuse(torch.cat([x, detail], dim=1))), 2)
-        trust, residual = torch.sigmoid(out[:, :1].to(filled.dtype)), out[:, 1:].to(filled.dtype)
-        return filled + trust * (waves - filled) + residual
+        out = F.pixel_shuffle(self.head(self.fuse(torch.cat([x, detail], dim=1))), 2).to(fills.dtype)
+        return near + torch.sigmoid(trust + out[:, :1]) * (far - near) + out[:, 1:]

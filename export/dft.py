@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from export.lama import FourierUnit, SpectralTransform
-from export.prefill import SpectralFill
+from export.prefill import GlobalWaves
 
 
 class MatrixFourierUnit(nn.Module):
@@ -122,7 +122,7 @@ def with_matrices(
     """
     matrices = DftMatrices(*bottleneck)
     for module in model.modules():
-        if isinstance(module, SpectralFill):
+        if isinstance(module, GlobalWaves):
             module.transform = DftMatrices(*tile)
     for module in model.modules():
         if isinstance(module, SpectralTransform) and isinstance(module.fu, FourierUnit):

@@ -23,7 +23,7 @@ from export.dft import with_matrices
 from export.errors import ExportError
 from export.fold import folded
 from export.lama import Lama
-from export.prefill import SpectralFill, prefill
+from export.prefill import Fills
 
 #: fp32; fp16 throughout; fp16 with the Fourier units in float32, for weights whose spectra overflow.
 Precision = Literal["fp32", "fp16", "fp16-fft32"]
@@ -69,7 +69,7 @@ class FloatGraph(nn.Module):
         if self.in_half and not float32:
             network = network.half()
         for module in network.modules():
-            if isinstance(module, SpectralFill):
+            if isinstance(module, Fills):
                 # Sums over a whole tile, compared with thresholds: float32, whatever the network runs in.
                 module.float()
         self.network = network
@@ -80,9 +80,8 @@ class FloatGraph(nn.Module):
         if not self.in_half:
             out: Tensor = self.network(image, mask)
         elif self.compact:
-            filled = prefill(image, mask)
-            waves = self.network.waves(filled, mask)  # type: ignore[operator]
-            out = self.network.refined(filled.half(), waves.half(), mask.half()).float()  # type: ignore[operator]
+            fills = self.network.fills(image, mask)  # type: ignore[operator]
+            out = self.network.refined(fills.half()).float()  # type: ignore[operator]
         else:
             out = self.network(image.half(), mask.half()).float()
         return out

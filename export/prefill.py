@@ -1,22 +1,34 @@
-"""Two fills that need no training: smooth by push-pull, and the few waves that explain what is known.
+"""Fills that need no training: smooth, from local waves, from global waves; and which to believe where.
 
-The network behind them decides, pixel by pixel, which of the two to believe, and adds what both miss.
+The network behind them corrects the belief, pixel by pixel, and adds what all of them miss.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-#: The pyramid ends where a tile of 512 px is one pixel wide.
+#: The pyramid of the smooth fill ends where a tile of 512 px is one pixel wide.
 LEVELS = 9
-#: Rounds of the spectral fill, and the threshold of the first and the last one relative to the strongest
-#: wave. Found on training tiles: fewer rounds leave the hole's own shape in the spectrum, a lower end lets
-#: noise through.
-ROUNDS, FIRST, LAST = 8, 0.6, 0.006
+#: Side of the local blocks in pixels, about twice a stroke's width; they overlap by half.
+BLOCK = 32
+#: Thresholds of the first and the last round of the local fill, for coefficients of 0..1 pixels.
+LOCAL_FIRST, LOCAL_LAST = 3.0, 0.15
+#: The same for the global fill, relative to the strongest wave.
+GLOBAL_FIRST, GLOBAL_LAST = 0.6, 0.006
+#: Rounds of the local and of the global fill, and of the trial that decides between them.
+ROUNDS, TRIAL_ROUNDS = (6, 8), (3, 5)
+#: Width of the ring around the hole, in pixels, that the trial hides and then compares.
+RING = 2
+#: The global fill must be this much better, in squared error, than the local one, and by more than `SLACK`:
+#: below about 2.5 grey levels a ripple shows more than what it repairs. `STEEPNESS` is its exponent.
+ADVANTAGE, SLACK, STEEPNESS = 1.2, 1e-4, 3.0
+#: Cells over which an error is averaged, in pixels, and how many cells wide the window is.
+CELL, WINDOW = 4, 5
 
 
 class Transform(Protocol):
@@ -46,27 +58,27 @@ class Fft(nn.Module):
         return picture
 
 
-class SpectralFill(nn.Module):
+class GlobalWaves(nn.Module):
     """Stripes, checks and weaves continued: between "few strong waves" and "equal to the known pixels".
 
     Each round keeps the waves above a falling threshold and puts the known pixels back; what repeats across
-    the tile grows into the hole. Iterative thresholding after Guleryuz (2006), here on the whole tile's
-    spectrum.
+    the tile grows into the hole. Iterative thresholding after Guleryuz (2006), on the whole tile's spectrum.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.transform: Transform = Fft()
 
-    def forward(self, filled: Tensor, mask: Tensor) -> Tensor:
-        """What the waves alone say.
+    def forward(self, filled: Tensor, mask: Tensor, rounds: int) -> Tensor:
+        """What the waves say, also outside the hole.
 
         Args:
-            filled: (B, 3, H, W), 0..1, the hole filled smoothly; H and W even.
+            filled: (B, 3, H, W), 0..1, the hole filled smoothly; the width is even.
             mask: (B, 1, H, W), 1 where the hole is.
+            rounds: How often to project.
 
         Returns:
-            (B, 3, H, W), 0..1, also outside the hole, where it shows how far the waves can be trusted.
+            (B, 3, H, W), 0..1.
         """
         known = 1 - mask
         mean = (filled * known).mean(dim=(2, 3), keepdim=True) / known.mean(dim=(2, 3), keepdim=True).clamp(
@@ -75,28 +87,141 @@ class SpectralFill(nn.Module):
         start = filled - mean
         x = waves = start
         strongest = torch.zeros(())
-        for number in range(ROUNDS):
+        for number in range(rounds):
             spectrum = self.transform.spectrum(x)
             power = spectrum.square().sum(dim=(1, 2), keepdim=True)
             if number == 0:
                 strongest = power.amax(dim=(3, 4), keepdim=True).clamp(min=1e-12)
-            threshold = strongest * (FIRST * (LAST / FIRST) ** (number / (ROUNDS - 1))) ** 2
-            # A ramp instead of a step: rounding must not decide whether a wave is in.
-            kept = (power / threshold - 0.5).clamp(0, 1)
-            waves = self.transform.picture(spectrum * kept)
+            threshold = strongest * _falling(GLOBAL_FIRST, GLOBAL_LAST, number, rounds) ** 2
+            waves = self.transform.picture(spectrum * _kept(power / threshold))
             x = start * known + waves * mask
         return (waves + mean).clamp(0, 1)
+
+
+class LocalWaves(nn.Module):
+    """Edges and shades continued: the same iteration on overlapping blocks, in the cosine transform."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        n = torch.arange(BLOCK).double()
+        cosines = torch.cos(math.pi * (n[None] + 0.5) * n[:, None] / BLOCK) * math.sqrt(2 / BLOCK)
+        cosines[0] /= math.sqrt(2)
+        self.register_buffer("cosines", cosines.float(), persistent=False)
+        # A block's mean is always kept.
+        mean = torch.zeros(1, 1, 1, BLOCK, 1, BLOCK)
+        mean[..., 0, :, 0] = 1
+        self.register_buffer("mean", mean, persistent=False)
+
+    cosines: Tensor
+    mean: Tensor
+
+    def forward(self, filled: Tensor, mask: Tensor, rounds: int) -> Tensor:
+        """As `GlobalWaves.forward`; H and W are anything."""
+        height, width = filled.shape[-2:]
+        margins = (0, -width % BLOCK, 0, -height % BLOCK)
+        filled, mask = (F.pad(tensor, margins, mode="replicate") for tensor in (filled, mask))
+        x = waves = filled
+        for number in range(rounds):
+            threshold = _falling(LOCAL_FIRST, LOCAL_LAST, number, rounds)
+            waves = self._overlapped(x, threshold)
+            x = filled * (1 - mask) + waves * mask
+        return waves[..., :height, :width].clamp(0, 1)
+
+    def _overlapped(self, x: Tensor, threshold: float) -> Tensor:
+        """Four grids of blocks, shifted by half a block each way, averaged."""
+        height, width = x.shape[-2:]
+        half = BLOCK // 2
+        total = self._thresholded(x, threshold)
+        for top, left in ((0, half), (half, 0), (half, half)):
+            shifted = self._thresholded(F.pad(x, (left, left, top, top), mode="reflect"), threshold)
+            total = total + shifted[:, :, top : top + height, left : left + width]
+        return total / 4
+
+    def _thresholded(self, x: Tensor, threshold: float) -> Tensor:
+        batch, channels, height, width = x.shape
+        rows, columns = height // BLOCK, width // BLOCK
+        bands = self.cosines @ x.reshape(batch * channels, rows, BLOCK, width)
+        waves = bands.reshape(batch, channels, height, columns, BLOCK) @ self.cosines.T
+        kept = _kept(waves.square().sum(dim=1, keepdim=True) / threshold**2)
+        kept = torch.maximum(kept.reshape(batch, 1, rows, BLOCK, columns, BLOCK), self.mean)
+        waves = (waves * kept.reshape(batch, 1, height, columns, BLOCK)) @ self.cosines
+        return (self.cosines.T @ waves.reshape(batch * channels, rows, BLOCK, width)).reshape(x.shape)
+
+
+class Fills(nn.Module):
+    """All three, side by side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.near, self.far = LocalWaves(), GlobalWaves()
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        """The hole filled, and what else the network should know.
+
+        Args:
+            image: (B, 3, H, W), 0..1; its pixels under the mask are never read.
+            mask: (B, 1, H, W), 1 where the hole is.
+
+        Returns:
+            (B, 8, H, W) float32: local fill (3), global waves (3), logit of the trust in the latter (1), mask
+            (1). The local fill equals the image outside the hole; the waves do not, which shows how far they
+            can be trusted.
+        """
+        smooth, near, far = self._filled(image, mask, ROUNDS)
+        trust = F.interpolate(self._trial(image, mask), scale_factor=float(CELL), mode="bilinear")
+        return torch.cat([torch.where(mask > 0.5, near, smooth), far, trust, mask], dim=1)
+
+    def _filled(self, image: Tensor, mask: Tensor, rounds: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
+        smooth = prefill(image, mask)
+        return smooth, self.near(smooth, mask, rounds[0]), self.far(smooth, mask, rounds[1])
+
+    def _trial(self, image: Tensor, mask: Tensor) -> Tensor:
+        """Hide a ring around the hole, fill it both ways, and compare with what is there.
+
+        How well waves fit the pixels they were fitted to says little: a strong edge far away fits, and
+        ripples in the hole.
+
+        Returns:
+            (B, 1, H / CELL, W / CELL): the logit of the trust in the global fill.
+        """
+        wider = F.max_pool2d(mask, 2 * RING + 1, stride=1, padding=RING)
+        ring = wider - mask
+        _, near, far = self._filled(image, wider, TRIAL_ROUNDS)
+        ratio = (_error(near, image, ring) + 1e-6) / (ADVANTAGE * (_error(far, image, ring) + SLACK))
+        return STEEPNESS * ratio.log()
+
+
+def _falling(first: float, last: float, number: int, rounds: int) -> float:
+    return first * (last / first) ** (number / (rounds - 1))
+
+
+def _kept(ratio: Tensor) -> Tensor:
+    """Share of a wave that stays; a ramp instead of a step: rounding must not decide whether a wave is in."""
+    return (ratio - 0.5).clamp(0, 1)
+
+
+def _error(filled: Tensor, image: Tensor, where: Tensor) -> Tensor:
+    """Mean squared error at some pixels around each cell, (B, 1, H / CELL, W / CELL)."""
+
+    def window(x: Tensor) -> Tensor:
+        cells = F.avg_pool2d(x, CELL)
+        return F.avg_pool2d(cells, WINDOW, stride=1, padding=WINDOW // 2, count_include_pad=False)
+
+    share = window(where)
+    error = window((filled - image).square().mean(dim=1, keepdim=True) * where) / share.clamp(min=1e-4)
+    # Far from any such pixel: what the nearest ones say.
+    return prefill(error, (share < 0.02).to(error.dtype))
 
 
 def prefill(image: Tensor, mask: Tensor) -> Tensor:
     """Fill the hole by push-pull: averages of what is known, from the finest scale that knows anything.
 
     Args:
-        image: (B, 3, H, W); its pixels under the mask are never read.
+        image: (B, C, H, W); its pixels under the mask are never read.
         mask: (B, 1, H, W), 1 where the hole is.
 
     Returns:
-        (B, 3, H, W), equal to the image outside the hole.
+        (B, C, H, W), equal to the image outside the hole.
     """
     known = 1 - mask
     levels = [(image * known, known)]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from export.checkpoints import load_model
 from export.compact import CompactLama
 from export.lama import composite
-from export.prefill import prefill
+from export.prefill import Fills
 from export.training.dataset import Tile, TileSource
 from export.training.sources import DEFAULT_CACHE
 
@@ -35,11 +35,12 @@ RADIUS = 4
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A held-out tile and what the two classical methods make of it."""
+    """A held-out tile and what the methods without training make of it."""
 
     tile: Tile
     telea: NDArray[np.uint8]
     navier_stokes: NDArray[np.uint8]
+    filled: NDArray[np.uint8]
 
 
 def held_out_tiles(cache: Path, count: int, size: int) -> list[Case]:
@@ -52,8 +53,17 @@ def held_out_tiles(cache: Path, count: int, size: int) -> list[Case]:
             cv2.inpaint(tile.image, tile.hole * 255, RADIUS, method).astype(np.uint8)
             for method in (cv2.INPAINT_TELEA, cv2.INPAINT_NS)
         )
-        cases.append(Case(tile, telea, navier_stokes))
+        cases.append(Case(tile, telea, navier_stokes, _filled(tile)))
     return cases
+
+
+@torch.no_grad()
+def _filled(tile: Tile) -> NDArray[np.uint8]:
+    """The fills' own answer, which the network starts from."""
+    image = torch.from_numpy(tile.image).permute(2, 0, 1)[None].float() / 255
+    fills = Fills()(image, torch.from_numpy(tile.hole)[None, None].float())
+    near, far, trust = fills[:, :3], fills[:, 3:6], torch.sigmoid(fills[:, 6:7])
+    return ((near + trust * (far - near))[0].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
 
 
 @torch.no_grad()
@@ -65,30 +75,22 @@ def inpainted(model: CompactLama, image: NDArray[np.uint8], hole: NDArray[np.uin
     return (out[0].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
 
 
-@torch.no_grad()
-def prefilled(image: NDArray[np.uint8], hole: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(S, S, 3) uint8: the push-pull prefill alone."""
-    picture = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
-    out = prefill(picture, torch.from_numpy(hole)[None, None].float())
-    return (out[0].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
-
-
 def score(model: CompactLama, cases: list[Case]) -> dict[str, dict[str, float]]:
     """Aggregate PSNR in dB over all masked pixels, for each kind and for all.
 
     Returns:
-        kind → {network, telea, navier_stokes, prefill, tiles, better: share of tiles on which the network
+        kind → {network, telea, navier_stokes, fills, tiles, better: share of tiles on which the network
         beats both}.
     """
     model.eval()
     errors: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for case in cases:
-        image, hole = case.tile.image, case.tile.hole
+        image, hole, filled = case.tile.image, case.tile.hole, case.filled
         answers = {
             "network": inpainted(model, image, hole),
             "telea": case.telea,
             "navier_stokes": case.navier_stokes,
-            "prefill": prefilled(image, hole),
+            "fills": filled,
         }
         inside = hole > 0
         squared = {
@@ -108,7 +110,7 @@ def score(model: CompactLama, cases: list[Case]) -> dict[str, dict[str, float]]:
 def _decibels(row: dict[str, float]) -> dict[str, float]:
     psnr = {
         name: round(10 * math.log10(255**2 * row["values"] / max(row[name], 1e-9)), 2)
-        for name in ("network", "telea", "navier_stokes", "prefill")
+        for name in ("network", "telea", "navier_stokes", "fills")
     }
     return {**psnr, "tiles": int(row["tiles"]), "better": round(row["better"] / row["tiles"], 3)}
 
@@ -127,22 +129,26 @@ def picture(model: CompactLama, cases: list[Case], side: int = 168) -> NDArray[n
 
 def main() -> None:
     """Print the table of the model card, and draw its picture."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("weights", type=Path)
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
     parser.add_argument("--tiles", type=int, default=400)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--picture", type=Path)
-    parser.add_argument("--shown", type=int, nargs="+", default=list(range(16)), help="held-out tiles in the picture")
+    parser.add_argument(
+        "--shown", type=int, nargs="+", default=list(range(16)), help="held-out tiles in the picture"
+    )
     options = parser.parse_args()
     model = load_model(options.weights)
     if not isinstance(model, CompactLama):
         raise SystemExit("only a compact LaMa can be scored here")
     cases = held_out_tiles(options.cache, options.tiles, options.size)
-    print("| held-out | tiles | this network | Telea | Navier-Stokes | smooth fill alone | better than both |")
+    print("| held-out | tiles | this network | Telea | Navier-Stokes | fills alone | better than both |")
     print("|---|---|---|---|---|---|---|")
     for kind, row in score(model, cases).items():
-        values = " | ".join(f"{row[name]:.2f}" for name in ("network", "telea", "navier_stokes", "prefill"))
+        values = " | ".join(f"{row[name]:.2f}" for name in ("network", "telea", "navier_stokes", "fills"))
         print(f"| {kind} | {row['tiles']} | {values} | {100 * row['better']:.0f} % |")
     if options.picture:
         sheet = picture(model, [cases[i] for i in options.shown])

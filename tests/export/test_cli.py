@@ -17,10 +17,10 @@ def weights(tmp_path: Path) -> str:
 
 def test_build_then_verify(weights: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(tmp_path / "repository")
-    assert main(["build", "--weights", weights, "--tiles", "64,96", "--out", out]) == 0
+    assert main(["build", "--weights", weights, "--tiles", "32,64", "--out", out]) == 0
     assert main(["verify", "--weights", weights, "--repository", out]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["model", "lama_64", "lama_96"] * 2
+    assert [line.split()[0] for line in lines] == ["model", "lama_32", "lama_64"] * 2
 
 
 def test_verify_finds_models_of_other_weights(

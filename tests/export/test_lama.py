@@ -12,7 +12,7 @@ from export.checkpoints import load_model
 from export.dft import DftMatrices, MatrixFourierUnit, with_matrices
 from export.fold import folded
 from export.lama import FourierUnit, Lama, LamaSize, composite
-from export.prefill import prefill
+from export.prefill import BLOCK, ROUNDS, Fills, GlobalWaves, LocalWaves, prefill
 from export.verify import verify_golden
 from tests.export.weights import tiny_compact, tiny_lama
 
@@ -107,3 +107,54 @@ def test_prefill_of_one_colour_is_that_colour(share: str) -> None:
 
 def test_prefill_of_a_hole_without_edge_is_black_not_nan() -> None:
     assert torch.equal(prefill(torch.rand(1, 3, 16, 16), torch.ones(1, 1, 16, 16)), torch.zeros(1, 3, 16, 16))
+
+
+def _stripes(size: int, period: float, angle: float) -> torch.Tensor:
+    ys, xs = torch.meshgrid(torch.arange(size).float(), torch.arange(size).float(), indexing="ij")
+    wave = torch.sin(2 * torch.pi / period * (xs * np.cos(angle) + ys * np.sin(angle)))
+    return (0.5 + 0.4 * wave).expand(1, 3, size, size).contiguous()
+
+
+def _error(fill: torch.Tensor, image: torch.Tensor, mask: torch.Tensor) -> float:
+    return float((((fill - image) * mask).square().sum() / (3 * mask.sum())).sqrt())
+
+
+def _bars(size: int) -> torch.Tensor:
+    mask = torch.zeros(1, 1, size, size)
+    mask[..., size // 4 : 3 * size // 4, size // 8 :: size // 8] = 1
+    for _ in range(5):
+        mask = torch.maximum(mask, torch.roll(mask, 1, dims=3))
+    return mask
+
+
+@pytest.mark.parametrize("period", [7.3, 16, 23.1])
+@pytest.mark.parametrize("angle", [0.0, 0.6, 1.57])
+def test_global_waves_continue_stripes(period: float, angle: float) -> None:
+    image, mask = _stripes(128, period, angle), _bars(128)
+    smooth = prefill(image, mask)
+    waves = GlobalWaves()(smooth, mask, ROUNDS[1])
+    assert _error(waves, image, mask) < 0.5 * _error(smooth, image, mask)
+    assert _error(waves, image, mask) < 0.12
+
+
+def test_local_waves_continue_an_edge() -> None:
+    image, mask = torch.zeros(1, 3, 96, 96), _bars(96)
+    image[..., :48, :] = 0.8
+    smooth = prefill(image, mask)
+    assert _error(LocalWaves()(smooth, mask, ROUNDS[0]), image, mask) < 0.7 * _error(smooth, image, mask)
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (40, 72), (BLOCK, 2 * BLOCK)])
+def test_fills_of_any_size_never_read_the_hole_nor_change_the_rest(height: int, width: int) -> None:
+    torch.manual_seed(0)
+    image, mask = torch.rand(2, 3, height, width), (torch.rand(2, 1, height, width) > 0.6).float()
+    fills = Fills()(image, mask)
+    assert fills.shape == (2, 8, height, width)
+    assert torch.isfinite(fills).all()
+    assert torch.equal(fills[:, :3] * (1 - mask), image * (1 - mask))
+    assert torch.allclose(fills, Fills()(image * (1 - mask) + 0.7 * mask, mask))
+
+
+def test_fills_of_one_colour_are_that_colour() -> None:
+    fills = Fills()(torch.full((1, 3, 64, 64), 0.3), _bars(64))
+    assert (fills[:, :6] - 0.3).abs().max() <= 1e-5
