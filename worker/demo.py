@@ -29,6 +29,7 @@ from worker.embedded import (
     TRITON_ENVIRONMENT,
     EmbeddedRedis,
     EmbeddedTriton,
+    die_with_parent,
     has_triton,
     picture_server,
 )
@@ -157,6 +158,8 @@ def _worker(environment: dict[str, str], log: Path) -> Iterator[None]:
             stdout=stream,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # A Ctrl-C at this very moment leaves us without a handle on it.
+            preexec_fn=die_with_parent,
         )
     try:
         yield

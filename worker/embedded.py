@@ -83,7 +83,7 @@ class EmbeddedServer:
                 cwd=self._directory,
                 # Ctrl-C in the terminal goes to us alone; we stop our children in order.
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
         _wait_until(self._is_ready, self._process, self.start_seconds, self)
 
@@ -281,7 +281,7 @@ def _triton_variables(environment: Path) -> dict[str, str]:
     }
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """In the child before exec: let the kernel kill it when its parent is gone."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
