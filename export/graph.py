@@ -148,8 +148,11 @@ def _export(module: nn.Module, inputs: tuple[Tensor, Tensor], output: str, path:
         if program is None:
             raise ExportError(f"{path}: torch's exporter returned nothing")
         # Engines fold constants when they load; here it would only repeat the waves once for every use.
-        proto = optimizer.optimize(program.model, input_size_limit=_FOLDED, output_size_limit=_FOLDED)
-        proto = onnxscript.ir.to_proto(proto)
+        # They also have better rewrite rules than the exporter, whose matching would take most of a minute.
+        optimizer.inline(program.model)
+        optimizer.fold_constants(program.model, input_size_limit=_FOLDED, output_size_limit=_FOLDED)
+        optimizer.remove_unused_nodes(program.model)
+        proto = onnxscript.ir.to_proto(program.model)
     _strip(proto)
     onnx.checker.check_model(proto)
     onnx.save(proto, path)

@@ -43,11 +43,11 @@ class Case:
     filled: NDArray[np.uint8]
 
 
-def held_out_tiles(cache: Path, count: int, size: int) -> list[Case]:
-    """The first `count` held-out tiles: always the same ones."""
+def held_out_tiles(cache: Path, count: int, size: int, first: int = 0) -> list[Case]:
+    """`count` held-out tiles from number `first` on: always the same ones."""
     source = TileSource(cache, held_out=True)
     cases = []
-    for number in range(count):
+    for number in range(first, first + count):
         tile = source.tile(number, size, KINDS[number % len(KINDS)])
         telea, navier_stokes = (
             cv2.inpaint(tile.image, tile.hole * 255, RADIUS, method).astype(np.uint8)
@@ -135,6 +135,7 @@ def main() -> None:
     parser.add_argument("weights", type=Path)
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
     parser.add_argument("--tiles", type=int, default=400)
+    parser.add_argument("--first", type=int, default=0, help="number of the first tile")
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--picture", type=Path)
     parser.add_argument(
@@ -144,7 +145,7 @@ def main() -> None:
     model = load_model(options.weights)
     if not isinstance(model, CompactLama):
         raise SystemExit("only a compact LaMa can be scored here")
-    cases = held_out_tiles(options.cache, options.tiles, options.size)
+    cases = held_out_tiles(options.cache, options.tiles, options.size, options.first)
     print("| held-out | tiles | this network | Telea | Navier-Stokes | fills alone | better than both |")
     print("|---|---|---|---|---|---|---|")
     for kind, row in score(model, cases).items():

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from export.__main__ import main
-from tests.export.weights import save_safetensors, tiny_compact
+from tests.export.weights import save_safetensors, tiny_lama
 
 
 @pytest.fixture
 def weights(tmp_path: Path) -> str:
-    return str(save_safetensors(tiny_compact(), tmp_path / "weights.safetensors"))
+    return str(save_safetensors(tiny_lama(), tmp_path / "weights.safetensors"))
 
 
 def test_build_then_verify(weights: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,7 +28,7 @@ def test_verify_finds_models_of_other_weights(
 ) -> None:
     out = str(tmp_path / "repository")
     assert main(["build", "--weights", weights, "--tiles", "64", "--out", out]) == 0
-    other = save_safetensors(tiny_compact(seed=1), tmp_path / "other.safetensors")
+    other = save_safetensors(tiny_lama(seed=1), tmp_path / "other.safetensors")
     assert main(["verify", "--weights", str(other), "--repository", out]) == 1
     assert "grey levels from torch" in capsys.readouterr().err
 

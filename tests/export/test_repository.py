@@ -8,7 +8,7 @@ import pytest
 from export.build import BuildOptions, build
 from export.errors import ExportError
 from export.repository import staged, write_config, write_plan_script
-from tests.export.weights import save_safetensors, tiny_compact
+from tests.export.weights import save_safetensors, tiny_lama
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -26,7 +26,7 @@ def old(tmp_path: Path) -> Path:
 
 
 def _options(tmp_path: Path, out: Path, **changes: object) -> BuildOptions:
-    weights = save_safetensors(tiny_compact(), tmp_path / "weights.safetensors")
+    weights = save_safetensors(tiny_lama(), tmp_path / "weights.safetensors")
     fields: dict[str, object] = {
         "weights": str(weights),
         "target": "cpu",
