@@ -27,6 +27,7 @@ from worker.adapters.triton import TritonInpainter, TritonOptions
 from worker.budget import PixelBudget
 from worker.consumer import Consumer, ConsumerOptions
 from worker.errors import SettingsError
+from worker.imaging import codec
 from worker.pipeline import Means, Pipeline, PipelineOptions, Ports
 from worker.ports import Check, Dependency, ImageSource, Inpainter, ObjectStore, Translator
 from worker.rendering.fonts import FontOptions, FontSet
@@ -37,6 +38,7 @@ from worker.settings import (
     Settings,
     StorageSettings,
     TranslateSettings,
+    read_group,
 )
 from worker.translation.glossary import parse_glossary
 from worker.waiting import WaitingPatches
@@ -98,7 +100,8 @@ def local_store(settings: Settings) -> ObjectStore:
 
 def open_ocr() -> RapidOcr:
     """The OCR engine for pictures that come without a result."""
-    return RapidOcr()
+    max_pixels = read_group(LimitSettings).max_pixels
+    return RapidOcr(lambda payload: codec.decode(payload, max_pixels=max_pixels).rgb)
 
 
 async def _open_pipeline(

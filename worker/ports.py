@@ -166,6 +166,3 @@ class Dependency:
 
     name: str
     probe: Check
-
-
-Dependencies = Sequence[Dependency]

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from worker.errors import SettingsError
-from worker.imaging import codec
-
-_MAX_PIXELS = 100_000_000
+from worker.job import Image
 
 
 class RapidOcr:
-    """PP-OCR models in ONNX Runtime, loaded at the first picture."""
+    """PP-OCR models in ONNX Runtime, loaded at the first picture.
 
-    def __init__(self) -> None:
+    Args:
+        decode: Makes the pixels that the worker will see, so that boxes and pixels agree (EXIF orientation).
+    """
+
+    def __init__(self, decode: Callable[[bytes], Image]) -> None:
+        self._decode = decode
         self._engine: Any = None
 
     async def read_file(self, path: Path) -> list[dict[str, Any]]:
@@ -32,8 +36,7 @@ class RapidOcr:
     def _read(self, path: Path) -> list[dict[str, Any]]:
         if self._engine is None:
             self._engine = _load()
-        # Decoded as the worker will decode it, so that boxes and pixels agree (EXIF orientation).
-        rgb = codec.decode(path.read_bytes(), max_pixels=_MAX_PIXELS).rgb
+        rgb = self._decode(path.read_bytes())
         lines, _ = self._engine(np.ascontiguousarray(rgb[:, :, ::-1]))
         return [
             {"box": [[float(x), float(y)] for x, y in box], "text": text, "score": round(float(score), 4)}
