@@ -5,48 +5,58 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import cv2
 
-from worker import schemas
+from worker import metrics, schemas
+from worker.adapters.dead_letters import DeadLetters
 from worker.adapters.disk_spool import DiskSpool
-from worker.adapters.gemini import GeminiOptions, GeminiTranslator
-from worker.adapters.glossary import GlossaryTranslator
 from worker.adapters.http_source import FetchOptions, HttpSource
 from worker.adapters.local_store import LocalSource, LocalStore
+from worker.adapters.metered import (
+    MeteredInpainter,
+    MeteredSource,
+    MeteredStore,
+    metered_run,
+)
 from worker.adapters.onnx_local import OnnxInpainter
 from worker.adapters.r2 import R2Options, R2Store
 from worker.adapters.rapid_ocr import RapidOcr
+from worker.adapters.redis_backlog import RedisBacklog
 from worker.adapters.redis_queue import QueueOptions, RedisQueue
 from worker.adapters.triton import TritonInpainter, TritonOptions
+from worker.attempt import AttemptOptions
+from worker.backlog import BacklogSource
+from worker.bootstrap_translation import open_desk, read_glossary
 from worker.budget import PixelBudget
 from worker.consumer import Consumer, ConsumerOptions
 from worker.errors import SettingsError
 from worker.imaging import codec
 from worker.pipeline import Means, Pipeline, PipelineOptions, Ports
-from worker.ports import Check, Dependency, ImageSource, Inpainter, ObjectStore, Translator
+from worker.ports import Check, Dependency, ImageSource, Inpainter, ObjectStore
 from worker.rendering.fonts import FontOptions, FontSet
+from worker.retry_policy import RetryPolicy
 from worker.settings import (
     InpaintSettings,
     LimitSettings,
     QueueSettings,
     Settings,
     StorageSettings,
-    TranslateSettings,
     read_group,
 )
-from worker.translation.glossary import parse_glossary
+from worker.stages import ReadingOptions
+from worker.threads import PixelThreads
 from worker.waiting import WaitingPatches
 
 T = TypeVar("T")
 
 #: Patches that wait in memory may have this share of PIXEL_BUDGET beside the pages themselves.
 _WAITING_SHARE = 1 / 16
+#: Readiness asks the translator and the store this seldom: a fleet's probes would eat their quota.
+_OUTSIDE_FRESH_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,7 @@ class Service:
 
     consumer: Consumer
     dependencies: tuple[Dependency, ...]
+    backlog: BacklogSource
 
 
 @asynccontextmanager
@@ -71,11 +82,31 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             job_key=functools.partial(schemas.job_key, default_language=settings.translate.target_language),
         )
         stack.push_async_callback(queue.close)
+        backlog = RedisBacklog(settings.queue.redis_url.unicode_string(), settings.queue.processor_queue)
+        stack.push_async_callback(backlog.close)
         source = await _open_source(settings.limits, stack)
         store, store_check = await _open_store(settings.storage, stack)
-        pipeline, checks = await _open_pipeline(settings, source, store, stack)
-        consumer = Consumer(queue, pipeline.run, _consumer_options(settings))
-        yield Service(consumer, (Dependency("redis", queue), *checks, Dependency("store", store_check)))
+        redis_url = settings.queue.redis_url.unicode_string()
+        pipeline, checks = await _open_pipeline(settings, source, store, redis_url, stack)
+        shared = (*checks, Dependency("store", store_check, _OUTSIDE_FRESH_SECONDS))
+        consumer = Consumer(
+            queue,
+            metered_run(pipeline.run),
+            _consumer_options(settings),
+            checks={dependency.name: dependency.probe for dependency in shared},
+        )
+        yield Service(consumer, (Dependency("redis", queue), *shared), backlog)
+
+
+@asynccontextmanager
+async def open_dead_letters() -> AsyncIterator[DeadLetters]:
+    """The dead-letter list; of the settings it needs only those of the queue."""
+    settings = read_group(QueueSettings)
+    letters = DeadLetters(settings.redis_url.unicode_string(), settings.processor_queue)
+    try:
+        yield letters
+    finally:
+        await letters.close()
 
 
 @asynccontextmanager
@@ -84,7 +115,7 @@ async def open_pipeline(
 ) -> AsyncIterator[Pipeline]:
     """The pipeline alone, between a source and a store of the caller's: one picture without Redis."""
     async with AsyncExitStack() as stack:
-        pipeline, _ = await _open_pipeline(settings, source, store, stack)
+        pipeline, _ = await _open_pipeline(settings, source, store, None, stack)
         yield pipeline
 
 
@@ -105,30 +136,36 @@ def open_ocr() -> RapidOcr:
 
 
 async def _open_pipeline(
-    settings: Settings, source: ImageSource, store: ObjectStore, stack: AsyncExitStack
+    settings: Settings, source: ImageSource, store: ObjectStore, redis_url: str | None, stack: AsyncExitStack
 ) -> tuple[Pipeline, tuple[Dependency, ...]]:
     # Parallelism comes from many jobs; OpenCV's own threads would only get in each other's way.
     cv2.setNumThreads(1)
     fonts = FontSet.load(FontOptions(settings.service.font_paths))
     inpainter, inpainter_check = await _open_inpainter(settings.inpaint, stack)
-    glossary = _read_glossary(settings.translate.glossary_path)
-    translator, translator_check = await _open_translator(settings.translate, glossary, stack)
-    threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="pixels")
+    glossary = read_glossary(settings.translate.glossary_path)
+    desk, translator_check = open_desk(settings.translate, glossary, redis_url, stack)
+    threads = PixelThreads(os.cpu_count(), thread_name_prefix="pixels")
     stack.callback(threads.shutdown, wait=False, cancel_futures=True)
     spool = DiskSpool(settings.limits.spool_dir)
     stack.callback(spool.close)
     pixels = settings.limits.pixel_budget
+    metrics.describe_build()
     budget, waiting = PixelBudget(pixels), WaitingPatches(spool, int(pixels * _WAITING_SHARE))
+    metrics.PIXELS_IN_FLIGHT.set_function(lambda: budget.used)
     options = PipelineOptions(
-        max_pixels=settings.limits.max_pixels,
-        ocr_min_score=settings.translate.ocr_min_score,
+        reading=ReadingOptions(
+            settings.limits.max_pixels,
+            settings.translate.ocr_min_score,
+            settings.translate.translate_with_image and settings.translate.translator == "gemini",
+        ),
         key_template=settings.storage.r2_key_template,
         store_plate=settings.storage.store_layout,
         glossary=glossary,
     )
-    ports = Ports(source, inpainter, translator, store)
-    pipeline = Pipeline(ports, Means(fonts, threads, budget, waiting), options)
-    return pipeline, (Dependency("inpainter", inpainter_check), Dependency("translator", translator_check))
+    ports = Ports(MeteredSource(source), MeteredInpainter(inpainter), MeteredStore(store))
+    pipeline = Pipeline(ports, Means(fonts, threads, budget, waiting, desk), options)
+    translator_dependency = Dependency("translator", translator_check, _OUTSIDE_FRESH_SECONDS)
+    return pipeline, (Dependency("inpainter", inpainter_check), translator_dependency)
 
 
 async def _open_source(limits: LimitSettings, stack: AsyncExitStack) -> HttpSource:
@@ -169,32 +206,6 @@ async def _open_inpainter(settings: InpaintSettings, stack: AsyncExitStack) -> t
     return triton, triton
 
 
-async def _open_translator(
-    settings: TranslateSettings, glossary: dict[str, str], stack: AsyncExitStack
-) -> tuple[Translator, Check]:
-    if settings.translator == "glossary":
-        known = GlossaryTranslator(glossary)
-        return known, known
-    gemini = GeminiTranslator(
-        GeminiOptions(
-            api_key=_given(settings.gemini_api_key).get_secret_value(),
-            model=settings.gemini_model,
-            base_url=str(settings.gemini_base_url) if settings.gemini_base_url else None,
-        )
-    )
-    stack.push_async_callback(gemini.close)
-    return gemini, gemini
-
-
-def _read_glossary(path: Path | None) -> dict[str, str]:
-    if path is None:
-        return {}
-    try:
-        return parse_glossary(path.read_text(encoding="utf-8-sig"), path.name)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"GLOSSARY_PATH: {path}: {error}") from None
-
-
 def _queue_options(settings: QueueSettings) -> QueueOptions:
     return QueueOptions(
         processor_queue=settings.processor_queue,
@@ -211,10 +222,12 @@ def _consumer_options(settings: Settings) -> ConsumerOptions:
         concurrency=queue.concurrency,
         lease_seconds=queue.lease_seconds,
         reap_seconds=queue.reap_seconds,
-        job_max_age_seconds=queue.job_max_age_seconds,
-        job_deadline_seconds=queue.job_deadline_seconds,
         drain_seconds=queue.drain_seconds,
-        default_language=settings.translate.target_language,
+        attempt=AttemptOptions(
+            queue.job_deadline_seconds,
+            settings.translate.target_language,
+            RetryPolicy(max_age_seconds=queue.job_max_age_seconds),
+        ),
     )
 
 

@@ -168,6 +168,15 @@ class Translation:
 
 
 @dataclass(frozen=True, slots=True)
+class TooLong:
+    """A translation that its block can only show below the legible size, or not at all."""
+
+    block_id: int
+    #: About how many characters, as wide as those of the translation that came, have room at a good size.
+    capacity: int
+
+
+@dataclass(frozen=True, slots=True)
 class JobIdentity:
     """What makes two submissions the same job."""
 
@@ -204,12 +213,30 @@ class Usage:
     cost_usd: float | None = None
 
     def __add__(self, other: Usage) -> Usage:
-        costs = [usage.cost_usd for usage in (self, other) if usage.cost_usd is not None]
+        """Both together; the cost is known where that of all tokens is."""
+        charged = [usage for usage in (self, other) if usage.input_tokens or usage.output_tokens]
+        costs = [usage.cost_usd for usage in charged or (self, other) if usage.cost_usd is not None]
         return Usage(
             self.input_tokens + other.input_tokens,
             self.output_tokens + other.output_tokens,
-            sum(costs) if costs else None,
+            sum(costs) if costs and len(costs) >= len(charged) else None,
         )
+
+
+#: What was known already.
+FREE = Usage(cost_usd=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPrice:
+    """A model's list price in USD for a million tokens."""
+
+    input: float
+    output: float
+
+    def cost(self, input_tokens: int, output_tokens: int) -> float:
+        """USD for one call."""
+        return (input_tokens * self.input + output_tokens * self.output) / 1e6
 
 
 class JobStatus(StrEnum):

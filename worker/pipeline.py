@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
 
 from worker import stages
 from worker.budget import PixelBudget
+from worker.erasing import Eraser
 from worker.errors import first_error
 from worker.imaging import codec
-from worker.imaging.postprocess import restore
-from worker.imaging.preprocess import Tile
-from worker.job import Job, Page, Patch, Region, Result, TextBlock, Translation, Usage
+from worker.job import Job, Result
 from worker.object_key import object_key
-from worker.ports import ImageSource, Inpainter, ObjectStore, Translator
+from worker.ports import ImageSource, Inpainter, ObjectStore
 from worker.rendering.fonts import FontSet
 from worker.report import Stopwatch, make_result
-from worker.stages import OpenedPage
-from worker.translation.session import Languages, translate_blocks
+from worker.stages import Erased, OpenedPage, ReadingOptions, Rendered
+from worker.threads import in_thread
+from worker.translation.desk import Answer, Desk
+from worker.translation.glossary import Glossary
+from worker.translation.prompt import PageText
 from worker.waiting import WaitingPatches
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The outside systems that one job touches."""
+    """The outside systems that one job touches, but for the translators: they are the desk's."""
 
     source: ImageSource
     inpainter: Inpainter
-    translator: Translator
     store: ObjectStore
 
 
@@ -42,11 +37,10 @@ class Ports:
 class PipelineOptions:
     """What holds for all jobs."""
 
-    max_pixels: int
-    ocr_min_score: float
+    reading: ReadingOptions
     key_template: str
     store_plate: bool
-    glossary: Mapping[str, str]
+    glossary: Glossary
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +52,7 @@ class Means:
     threads: Executor
     budget: PixelBudget
     waiting: WaitingPatches
+    desk: Desk
 
 
 class Pipeline:
@@ -67,6 +62,7 @@ class Pipeline:
         self._ports = ports
         self._means = means
         self._options = options
+        self._eraser = Eraser(ports.inpainter, means.threads, means.waiting)
 
     async def run(self, job: Job) -> Result:
         """From a job to its result.
@@ -75,76 +71,71 @@ class Pipeline:
             WorkerError: Why the job failed, and whether it may succeed later.
         """
         watch = Stopwatch()
+        threads, most = self._means.threads, self._options.reading.max_pixels
         with watch("fetch"):
             original = await self._ports.source.fetch(job.image_url)
-            pixels = await self._in_thread(codec.count_pixels, original, max_pixels=self._options.max_pixels)
+            pixels = await in_thread(threads, codec.count_pixels, original, max_pixels=most)
         async with self._means.budget.hold(pixels):
             return await self._run_decoded(job, original, watch)
 
     async def _run_decoded(self, job: Job, original: bytes, watch: Stopwatch) -> Result:
+        options = self._options
         with watch("decode"):
-            opened = await self._in_thread(
-                stages.open_page, original, job.lines, self._options.max_pixels, self._options.ocr_min_score
+            opened, text = await in_thread(
+                self._means.threads, stages.read_page, original, job, options.glossary, options.reading
             )
         try:
             async with asyncio.TaskGroup() as paths:
-                translating = paths.create_task(self._translate(job, opened.chosen, watch))
-                inpainting = paths.create_task(self._inpaint(opened, watch, translating))
+                translating = paths.create_task(self._translate(text, watch))
+                erasing = paths.create_task(self._eraser.erase(opened, watch, translating))
         except BaseExceptionGroup as group:
             raise first_error(group) from None
-        (translations, usage), erased = translating.result(), inpainting.result()
-        with watch("render"):
-            rendered = await self._in_thread(
-                stages.render, opened, erased, translations, self._means.fonts, job.target_language, original
-            )
+        answer, erased = translating.result(), erasing.result()
+        rendered = await self._render(opened, erased, answer, text, original, watch)
+        if rendered.too_long:
+            with watch("shorten"):
+                shorter = await self._means.desk.shorten(text, answer, rendered.too_long)
+            if shorter.translations != answer.translations:
+                rendered = await self._render(opened, erased, shorter, text, original, watch, rendered)
+            answer = shorter
         with watch("upload"):
             image_url = await self._store(job, rendered.picture)
-            editable_urls = await self._store_editable(job, opened.page, rendered)
-        return make_result(job, opened, rendered, image_url, editable_urls, usage, watch)
+            editable_urls = await self._store_editable(job, rendered)
+        return make_result(job, opened, rendered, image_url, editable_urls, answer.usage, watch)
 
-    async def _translate(
-        self, job: Job, blocks: Sequence[TextBlock], watch: Stopwatch
-    ) -> tuple[tuple[Translation, ...], Usage]:
-        languages = Languages(job.source_language, job.target_language)
-        glossary = {**self._options.glossary, **job.glossary}
+    async def _translate(self, text: PageText, watch: Stopwatch) -> Answer:
         with watch("translate"):
-            return await translate_blocks(self._ports.translator, blocks, languages, glossary)
+            return await self._means.desk.translate(text)
 
-    async def _inpaint(
-        self, opened: OpenedPage, watch: Stopwatch, translating: asyncio.Task[Any]
-    ) -> stages.Erased:
-        """The patches, kept out of the way until the translation is there too."""
-        regions, patches = await self._erase(opened, watch) if opened.chosen else ((), ())
-        async with self._means.waiting.keep(patches) as fetch:
-            del patches
-            await asyncio.wait({translating})
-            return stages.Erased(regions, await fetch())
-
-    async def _erase(
-        self, opened: OpenedPage, watch: Stopwatch
-    ) -> tuple[tuple[Region, ...], tuple[Patch, ...]]:
-        """Mask and preprocess in a thread, tiles to the model server, postprocess in threads."""
-        sizes = await self._ports.inpainter.tile_sizes()
-        with watch("mask"):
-            regions, prepared = await self._in_thread(stages.mask_page, opened, sizes)
-        with watch("inpaint"):
-            async with asyncio.TaskGroup() as tiles:
-                filling = [tiles.create_task(self._fill(tile)) for tile in prepared.tiles]
-        return regions, (*prepared.fills, *(patch for task in filling for patch in task.result()))
-
-    async def _fill(self, tile: Tile) -> tuple[Patch, ...]:
-        inpainted = await self._ports.inpainter.inpaint(tile.image, tile.mask)
-        return await self._in_thread(restore, tile, inpainted)
+    async def _render(
+        self,
+        opened: OpenedPage,
+        erased: Erased,
+        answer: Answer,
+        text: PageText,
+        original: bytes,
+        watch: Stopwatch,
+        earlier: Rendered | None = None,
+    ) -> Rendered:
+        fonts, language = self._means.fonts, text.languages.target
+        with watch("render"):
+            return await in_thread(
+                self._means.threads,
+                stages.render,
+                opened,
+                erased,
+                answer.translations,
+                fonts,
+                language,
+                original,
+                earlier,
+            )
 
     async def _store(self, job: Job, picture: codec.Encoded) -> str:
         key = object_key(self._options.key_template, job, picture.extension)
         return await self._ports.store.put(key, picture.payload, picture.content_type)
 
-    async def _store_editable(self, job: Job, page: Page, rendered: stages.Rendered) -> list[str]:
+    async def _store_editable(self, job: Job, rendered: Rendered) -> list[str]:
         wanted = self._options.store_plate
-        files = await self._in_thread(stages.encode_editable, page, rendered) if wanted else ()
+        files = await in_thread(self._means.threads, stages.encode_editable, rendered) if wanted else ()
         return [await self._store(job, file) for file in files]
-
-    async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        call = functools.partial(work, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._means.threads, call)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -25,13 +25,18 @@ class Claim:
     age: float
     #: The result of an earlier submission of the same job, if there is one.
     recorded: bytes | None = None
+    #: How often the job was given back, by the error's code.
+    failures: Mapping[str, int] = field(default_factory=dict)
 
 
 class JobQueue(Protocol):
     """The job list with its leases. Every method raises `QueueUnavailable` when Redis does not answer."""
 
-    async def fetch(self) -> Claim | None:
-        """Claim the next job; waits about a second, then answers None."""
+    async def check(self) -> str:
+        """One line about the server; raises `SettingsError` where it cannot be worked with."""
+
+    async def fetch(self, limit: int) -> Sequence[Claim]:
+        """Claim up to `limit` jobs, as many as there are; waits about a second for the first."""
 
     async def renew(self) -> frozenset[str]:
         """Extend all leases of this worker; returns the ids of claims that were lost."""
@@ -42,8 +47,11 @@ class JobQueue(Protocol):
     async def bury(self, claim: Claim, result: bytes, envelope: bytes) -> bool:
         """As `ack`, and keep `envelope` in the dead-letter list."""
 
-    async def retry(self, claim: Claim, delay: float, reason: str) -> bool:
-        """Give the job back, to be claimed again after `delay` seconds."""
+    async def retry(self, claim: Claim, delay: float, code: str) -> bool:
+        """Give the job back because of the error `code`, to be claimed again after `delay` seconds."""
+
+    async def suspend(self, claim: Claim, waiting: bool) -> bool:
+        """Say whether a claimed job only waits for its turn: a crash meanwhile is not held against it."""
 
     async def release(self, claim: Claim) -> bool:
         """Give the job back at once, as if it had never been claimed."""
@@ -96,6 +104,8 @@ class ReplyKind(StrEnum):
     BLOCKED = "blocked"
     RECITATION = "recitation"
     TRUNCATED = "truncated"
+    #: The translator did not take the request: too large for it, or something in it that it cannot read.
+    REJECTED = "rejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +117,8 @@ class Prompt:
     content: str
     #: JSON schema of the reply.
     schema: dict[str, Any]
+    #: The picture that the text stands on, small, as JPEG.
+    picture: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +139,43 @@ class Translator(Protocol):
         Raises:
             TranslatorUnavailable, TranslatorQuota, AuthError.
         """
+
+
+class TranslationMemory(Protocol):
+    """What was translated before. It only saves calls: where it fails it knows nothing, and logs why."""
+
+    async def recall(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """The translations under those keys that are known."""
+
+    async def remember(self, translations: Mapping[str, str]) -> None:
+        """Keep translations by key."""
+
+
+class ProductTerms(Protocol):
+    """Short texts as they were translated on other pictures of one product; silent like the memory."""
+
+    async def recall(self, product: str) -> Mapping[str, str]:
+        """Source → target."""
+
+    async def add(self, product: str, terms: Mapping[str, str]) -> None:
+        """Add terms; a source that has its target already keeps it."""
+
+
+class Cooldown(Protocol):
+    """The pace of all workers' calls to one translator; where it cannot be reached, everything passes."""
+
+    async def enter(self, patience: float) -> float:
+        """Book the next call.
+
+        Args:
+            patience: Seconds that the caller is willing to wait.
+
+        Returns:
+            Seconds to wait before the call. More than `patience`: nothing was booked, try again after that.
+        """
+
+    async def rest(self, seconds: float) -> None:
+        """Let no call of any worker start for so long."""
 
 
 class ObjectStore(Protocol):
@@ -162,7 +211,9 @@ class Check(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """A named dependency for `operate-worker check`."""
+    """A named dependency, for `operate-worker check` and for `/readyz`."""
 
     name: str
     probe: Check
+    #: How old an answer `/readyz` may still go by. Asking those outside costs money or quota.
+    fresh_seconds: float = 5.0

@@ -6,12 +6,18 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+import structlog
+
+from worker import metrics, tracing
 from worker.job import BlockReport, BlockStatus, Job, Result, TextBlock, Translation, Usage
 from worker.stages import OpenedPage, Rendered
 
 
 class Stopwatch:
-    """Milliseconds spent in each named stage; stages that run side by side overlap."""
+    """Milliseconds spent in each named stage, for the result, the metrics, the trace and the log.
+
+    Stages that run side by side overlap.
+    """
 
     def __init__(self) -> None:
         self._started = time.perf_counter()
@@ -21,7 +27,12 @@ class Stopwatch:
     def __call__(self, stage: str) -> Iterator[None]:
         started = time.perf_counter()
         try:
-            yield
+            with (
+                metrics.stage(stage),
+                tracing.span(stage),
+                structlog.contextvars.bound_contextvars(stage=stage),
+            ):
+                yield
         finally:
             self._spent[stage] = self._spent.get(stage, 0.0) + (time.perf_counter() - started) * 1000
 

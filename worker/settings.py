@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AnyHttpUrl,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     RedisDsn,
@@ -19,6 +21,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from worker.errors import SettingsError
+from worker.job import TokenPrice
 
 _MEGABYTE = 1 << 20
 
@@ -58,6 +61,23 @@ class InpaintSettings(_Group):
     onnx_model_dir: Path = Field(Path("model_repository"), alias="ONNX_MODEL_DIR")
 
 
+def _read_price(price: object) -> object:
+    """`input/output` in USD for a million tokens, such as 0.30/2.50."""
+    if not isinstance(price, str):
+        return price
+    asked, slash, answered = price.partition("/")
+    try:
+        read = TokenPrice(float(asked), float(answered))
+    except ValueError:
+        read = None
+    if not slash or read is None or not all(0 <= usd < math.inf for usd in (read.input, read.output)):
+        raise ValueError("must be input/output in USD for a million tokens, such as 0.30/2.50")
+    return read
+
+
+_Price = Annotated[TokenPrice | None, NoDecode, BeforeValidator(_read_price)]
+
+
 class TranslateSettings(_Group):
     """Gemini, the glossary, and what is translated."""
 
@@ -65,15 +85,21 @@ class TranslateSettings(_Group):
     gemini_api_key: SecretStr | None = Field(None, alias="GEMINI_API_KEY")
     gemini_model: str = Field("gemini-3.8-flash", alias="GEMINI_MODEL", min_length=1)
     gemini_base_url: AnyHttpUrl | None = Field(None, alias="GEMINI_BASE_URL")
+    gemini_requests_per_minute: int = Field(0, alias="GEMINI_REQUESTS_PER_MINUTE", ge=0)
+    gemini_price: _Price = Field(None, alias="GEMINI_PRICE")
     glossary_path: Path | None = Field(None, alias="GLOSSARY_PATH")
     target_language: str = Field(
         "ko", alias="TARGET_LANGUAGE", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
     )
+    translate_profile: Literal["ecommerce", "comics"] = Field("ecommerce", alias="TRANSLATE_PROFILE")
     translate_with_image: bool = Field(False, alias="TRANSLATE_WITH_IMAGE")
     ocr_min_score: float = Field(0.5, alias="OCR_MIN_SCORE", ge=0, le=1)
+    translation_memory_url: RedisDsn | None = Field(None, alias="TRANSLATION_MEMORY_URL", repr=False)
+    translation_memory_ttl_seconds: int = Field(604800, alias="TRANSLATION_MEMORY_TTL_SECONDS", ge=0)
     fallback_base_url: AnyHttpUrl | None = Field(None, alias="FALLBACK_BASE_URL")
     fallback_api_key: SecretStr | None = Field(None, alias="FALLBACK_API_KEY")
     fallback_model: str | None = Field(None, alias="FALLBACK_MODEL")
+    fallback_price: _Price = Field(None, alias="FALLBACK_PRICE")
 
     @model_validator(mode="after")
     def _complete(self) -> TranslateSettings:
@@ -81,6 +107,9 @@ class TranslateSettings(_Group):
             raise ValueError("GEMINI_API_KEY is missing (or set TRANSLATOR=glossary)")
         if self.translator == "glossary" and self.glossary_path is None:
             raise ValueError("GLOSSARY_PATH is missing, TRANSLATOR=glossary needs it")
+        if (self.fallback_base_url is None) != (self.fallback_model is None):
+            missing = "FALLBACK_MODEL" if self.fallback_model is None else "FALLBACK_BASE_URL"
+            raise ValueError(f"{missing} is missing, a second translator needs both")
         return self
 
 
@@ -136,7 +165,9 @@ class ServiceSettings(_Group):
     """Fonts and the operator's port."""
 
     font_paths: Annotated[tuple[Path, ...], NoDecode] = Field((), alias="FONT_PATHS")
+    metrics_host: str = Field("127.0.0.1", alias="METRICS_HOST", min_length=1)
     metrics_port: int = Field(9100, alias="METRICS_PORT", ge=0, le=65535)
+    otlp_endpoint: AnyHttpUrl | None = Field(None, alias="OTEL_EXPORTER_OTLP_ENDPOINT")
 
     @field_validator("font_paths", mode="before")
     @classmethod

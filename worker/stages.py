@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+
+import cv2
 
 from worker.errors import BadOcr
 from worker.imaging import codec
-from worker.imaging.composite import composite
+from worker.imaging.composite import composite, erased_page
 from worker.imaging.mask import find_region
 from worker.imaging.preprocess import Prepared, prepare
 from worker.imaging.regions import group_lines
 from worker.job import (
     BlockStatus,
-    Image,
+    Job,
     JobStatus,
     Page,
     Patch,
@@ -21,13 +24,31 @@ from worker.job import (
     SourceFormat,
     TextBlock,
     TextLine,
+    TooLong,
     Translation,
 )
 from worker.rendering.fonts import FontSet
+from worker.rendering.measured import MeasuredPage
 from worker.rendering.sheet import sheet_of
 from worker.rendering.sheet_file import dump_layout
 from worker.rendering.typeset import typeset
-from worker.translation.han import is_chinese
+from worker.translation.glossary import Glossary
+from worker.translation.han import needs_translation
+from worker.translation.prompt import Languages, PageText
+
+#: What a translator gets to see: enough to tell what the text is about, about two thousand tokens.
+_SHOWN_PIXELS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingOptions:
+    """How pages are read."""
+
+    max_pixels: int
+    #: Lines that the OCR engine was less sure of are taken for noise.
+    ocr_min_score: float
+    #: Whether the translator gets to see the picture.
+    show_picture: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,11 +88,49 @@ class Rendered:
     translations: tuple[Translation, ...]
     #: The page without the text of the translated blocks, and how they were set on it (see rendering.sheet):
     #: what a person needs to edit a line; None where there are none.
-    plate: Image | None = None
+    plate: Page | None = None
     layout: bytes | None = None
+    #: Translations that had to be set below the legible size, or could not be set.
+    too_long: tuple[TooLong, ...] = ()
+    #: What rendering other translations of the same blocks need not measure again.
+    measured: MeasuredPage | None = None
 
 
-def open_page(payload: bytes, lines: Sequence[TextLine], max_pixels: int, min_score: float) -> OpenedPage:
+def read_page(
+    payload: bytes, job: Job, glossary: Glossary, options: ReadingOptions
+) -> tuple[OpenedPage, PageText]:
+    """Open a job's page, and say what there is to be translated; raises as `open_page` does.
+
+    Args:
+        payload: The picture's file.
+        job: With its OCR lines and its own terms.
+        glossary: The service's terms; the job's win.
+        options: See `ReadingOptions`.
+    """
+    glossary = glossary.over(job.glossary)
+    opened = open_page(payload, job.lines, options.max_pixels, options.ocr_min_score, glossary.names)
+    legible = (
+        block for block in opened.kept if all(line.score >= options.ocr_min_score for line in block.lines)
+    )
+    text = PageText(
+        opened.chosen,
+        Languages(job.source_language, job.target_language),
+        glossary,
+        kept=tuple(legible),
+        product=job.request_id,
+        size=(opened.page.width, opened.page.height),
+        picture=show(opened.page) if options.show_picture and opened.chosen else None,
+    )
+    return opened, text
+
+
+def open_page(
+    payload: bytes,
+    lines: Sequence[TextLine],
+    max_pixels: int,
+    min_score: float,
+    names: Collection[str] = (),
+) -> OpenedPage:
     """Decode a picture and group its lines.
 
     Args:
@@ -79,6 +138,7 @@ def open_page(payload: bytes, lines: Sequence[TextLine], max_pixels: int, min_sc
         lines: As the OCR engine read them.
         max_pixels: Limit on the decoded size.
         min_score: Lines below it are taken for noise: they stay, and nothing is drawn over them.
+        names: What is kept as it is, folded.
 
     Raises:
         BadImage, TooLarge: From decoding.
@@ -88,9 +148,17 @@ def open_page(payload: bytes, lines: Sequence[TextLine], max_pixels: int, min_sc
     _reject_off_page(lines, page)
     blocks = group_lines(page.rgb, tuple(line for line in lines if line.score >= min_score))
     noise = group_lines(page.rgb, tuple(line for line in lines if line.score < min_score))
-    chosen = tuple(block for block in blocks if is_chinese(block.text))
+    chosen = tuple(block for block in blocks if needs_translation(block.text, names))
     renumbered = (replace(block, id=len(blocks) + index) for index, block in enumerate(noise))
     return OpenedPage(page, (*blocks, *renumbered), chosen)
+
+
+def show(page: Page) -> bytes:
+    """The page as the translator gets to see it: a small JPEG."""
+    scale = min(1.0, math.sqrt(_SHOWN_PIXELS / (page.width * page.height)))
+    size = max(1, round(page.width * scale)), max(1, round(page.height * scale))
+    small = cv2.resize(page.rgb, size, interpolation=cv2.INTER_AREA)
+    return codec.encode(Page(small, SourceFormat("JPEG")), small).payload  # type: ignore[arg-type]
 
 
 def mask_page(opened: OpenedPage, tile_sizes: Sequence[int]) -> tuple[tuple[Region, ...], Prepared]:
@@ -102,7 +170,8 @@ def mask_page(opened: OpenedPage, tile_sizes: Sequence[int]) -> tuple[tuple[Regi
         )
         for block in opened.chosen
     )
-    return regions, prepare(rgb, opened.chosen, regions, tile_sizes)
+    kept = [line.polygon for block in opened.kept for line in block.lines]
+    return regions, prepare(rgb, opened.chosen, regions, tile_sizes, kept=kept)
 
 
 def render(
@@ -112,28 +181,59 @@ def render(
     fonts: FontSet,
     language: str,
     original: bytes,
+    earlier: Rendered | None = None,
 ) -> Rendered:
-    """Put in the patches of the blocks that got a translation, typeset it, encode the page as it came."""
+    """Put in the patches of the blocks that got a translation, typeset it, encode the page as it came.
+
+    Args:
+        opened: The page.
+        erased: Its ink, and what lies under it.
+        translations: One for each chosen block.
+        fonts: Fonts to set in.
+        language: BCP-47 of the translations.
+        original: The file as it came.
+        earlier: The same page with other translations; what it measured is not measured again.
+    """
     page = opened.page
     translated = {answer.block_id for answer in translations if answer.status is BlockStatus.TRANSLATED}
-    if translated:
-        plate = composite(page.rgb, [patch for patch in erased.patches if patch.block_id in translated])
-        typesetting = typeset(
-            page.rgb, plate, opened.chosen, erased.regions, translations, opened.kept, fonts, language
-        )
-        translations = typesetting.translations
-        if any(answer.status is BlockStatus.TRANSLATED for answer in translations):
-            picture = codec.encode(page, typesetting.rgb)
-            layout = dump_layout(sheet_of(typesetting, opened.chosen, language))
-            return Rendered(picture, JobStatus.COMPLETED, tuple(translations), typesetting.plate, layout)
-    return Rendered(codec.as_it_came(page, original), JobStatus.UNCHANGED, tuple(translations))
+    untouched = Rendered(codec.as_it_came(page, original), JobStatus.UNCHANGED, tuple(translations))
+    if not translated:
+        return untouched
+    typesetting = typeset(
+        page.rgb,
+        composite(page.rgb, [patch for patch in erased.patches if patch.block_id in translated]),
+        opened.chosen,
+        erased.regions,
+        translations,
+        opened.kept,
+        fonts,
+        language,
+        measured=earlier.measured if earlier else None,
+    )
+    said = replace(
+        untouched,
+        translations=typesetting.translations,
+        too_long=typesetting.too_long,
+        measured=typesetting.measured,
+    )
+    if not any(answer.status is BlockStatus.TRANSLATED for answer in typesetting.translations):
+        return said
+    drawn = {answer.block_id for answer in said.translations if answer.status is BlockStatus.TRANSLATED}
+    plate = erased_page(page, typesetting.plate, [one for one in erased.patches if one.block_id in drawn])
+    return replace(
+        said,
+        picture=codec.encode(plate, typesetting.rgb),
+        status=JobStatus.COMPLETED,
+        plate=plate,
+        layout=dump_layout(sheet_of(typesetting, opened.chosen, language)),
+    )
 
 
-def encode_editable(page: Page, rendered: Rendered) -> tuple[codec.Encoded, ...]:
+def encode_editable(rendered: Rendered) -> tuple[codec.Encoded, ...]:
     """The plate, as PNG so that nothing is lost, then its layout; nothing where no text was drawn."""
     if rendered.plate is None or rendered.layout is None:
         return ()
-    plate = codec.encode(replace(page, source=SourceFormat("PNG")), rendered.plate)
+    plate = codec.encode(replace(rendered.plate, source=SourceFormat("PNG")), rendered.plate.rgb)
     layout = codec.Encoded(rendered.layout, "layout.json", "application/json")
     return replace(plate, extension="plate.png"), layout
 

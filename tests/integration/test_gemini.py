@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from aiohttp.web import Response
@@ -12,17 +14,17 @@ from tests import gemini_server as server
 from tests.blocks import make_block
 from worker.adapters.gemini import GeminiOptions, GeminiTranslator
 from worker.errors import AuthError, TranslatorQuota, TranslatorUnavailable, WorkerError
-from worker.job import BlockStatus, Usage
+from worker.job import TokenPrice, Usage
 from worker.ports import ReplyKind
-from worker.translation.prompt import REPLY_SCHEMA, build_prompt
-from worker.translation.session import Languages, translate_blocks
+from worker.translation.glossary import Glossary
+from worker.translation.prompt import REPLY_SCHEMA, Languages, PageText, build_prompt
 
 Gemini = tuple[server.GeminiServer, str]
 BLOCKS = tuple(
     make_block(number, text) for number, text in enumerate(["新品上市", "不可漂白", "净含量：220ml"])
 )
-PROMPT = build_prompt(BLOCKS, source="zh", target="ko", glossary={"新品": "신제품", "漂白剂": "표백제"})
-KOREAN = Languages("zh", "ko")
+GLOSSARY = Glossary.of({"新品": "신제품", "漂白剂": "표백제"})
+PROMPT = build_prompt(PageText(BLOCKS, Languages("zh", "ko"), GLOSSARY), BLOCKS)
 
 
 @pytest.fixture
@@ -55,6 +57,8 @@ async def test_one_call_carries_the_prompt(gemini: Gemini, translator: GeminiTra
         (server.completion("", finish="PROHIBITED_CONTENT"), ReplyKind.BLOCKED),
         (server.completion("", finish="RECITATION"), ReplyKind.RECITATION),
         (server.completion('{"transl', finish="MAX_TOKENS"), ReplyKind.TRUNCATED),
+        (server.failure(400, "INVALID_ARGUMENT", "too large"), ReplyKind.REJECTED),
+        (server.failure(413, "INVALID_ARGUMENT", "too large"), ReplyKind.REJECTED),
     ],
 )
 async def test_refusals_have_their_kind(
@@ -72,6 +76,9 @@ async def test_refusals_have_their_kind(
         (server.failure(503, "UNAVAILABLE", "overloaded"), TranslatorUnavailable),
         (server.failure(403, "PERMISSION_DENIED", "key secret-key"), AuthError),
         (server.failure(400, "INVALID_ARGUMENT", "bad", {"reason": "API_KEY_INVALID"}), AuthError),
+        (server.failure(400, "FAILED_PRECONDITION", "not in your country"), AuthError),
+        (server.failure(402, "RESOURCE_EXHAUSTED", "credit"), AuthError),
+        (server.failure(404, "NOT_FOUND", "no such model"), AuthError),
         (Response(text="<html>proxy</html>"), TranslatorUnavailable),
     ],
 )
@@ -92,54 +99,19 @@ async def test_the_wait_that_a_429_asks_for_is_read(gemini: Gemini, translator: 
     assert caught.value.retry_after == 17.5
 
 
-async def test_a_page_is_one_call(gemini: Gemini, translator: GeminiTranslator) -> None:
-    translations, usage = await translate_blocks(translator, BLOCKS, KOREAN, {})
-    assert [entry.text for entry in translations] == ["번역 0", "번역 1", "번역 2"]
-    assert usage == Usage(100, 40)
-    assert len(gemini[0].requests) == 1
+async def test_what_calls_cost_is_known_where_the_price_is(gemini: Gemini) -> None:
+    priced = GeminiTranslator(GeminiOptions("key", "gemini-test", gemini[1], price=TokenPrice(0.3, 2.5)))
+    reply = await priced.ask(PROMPT)
+    await priced.close()
+    assert reply.usage.cost_usd == pytest.approx((100 * 0.3 + 40 * 2.5) / 1e6)
 
 
-async def test_a_blocked_block_is_found_and_the_rest_proceeds(
-    gemini: Gemini, translator: GeminiTranslator
-) -> None:
-    def refuse_bleach(request: dict[str, object]) -> Response:
-        texts = [block["text"] for block in server.blocks_of(request)]
-        return server.blocked() if "不可漂白" in texts else server.translate_all(request)
-
-    gemini[0].otherwise = refuse_bleach
-    translations, _ = await translate_blocks(translator, BLOCKS, KOREAN, {})
-    statuses = [entry.status for entry in translations]
-    assert statuses == [BlockStatus.TRANSLATED, BlockStatus.BLOCKED, BlockStatus.TRANSLATED]
-
-
-async def test_missing_ids_are_asked_for_again(gemini: Gemini, translator: GeminiTranslator) -> None:
-    partial = json.dumps({"translations": [{"id": 0, "text": "신제품"}, {"id": 77, "text": "extra"}]})
-    gemini[0].script = [lambda _: server.completion(partial)]
-    translations, usage = await translate_blocks(translator, BLOCKS, KOREAN, {})
-    assert [entry.text for entry in translations] == ["신제품", "번역 1", "번역 2"]
-    assert [block["id"] for block in server.blocks_of(gemini[0].requests[1])] == [1, 2]
-    assert usage == Usage(200, 80)
-
-
-async def test_what_stays_chinese_is_not_taken(gemini: Gemini, translator: GeminiTranslator) -> None:
-    def echo(request: dict[str, object]) -> Response:
-        entries = [{"id": block["id"], "text": block["text"]} for block in server.blocks_of(request)]
-        return server.completion(json.dumps({"translations": entries}))
-
-    gemini[0].otherwise = echo
-    translations, _ = await translate_blocks(translator, BLOCKS, KOREAN, {})
-    assert {entry.status for entry in translations} == {BlockStatus.UNTRANSLATED}
-    assert len(gemini[0].requests) == 2
-
-
-@pytest.mark.parametrize("text", ["nonsense", "[]", '{"translations": 5}', '{"translations": [{"id": "0"}]}'])
-async def test_malformed_replies_are_halved_to_the_end(
-    gemini: Gemini, translator: GeminiTranslator, text: str
-) -> None:
-    gemini[0].otherwise = lambda _: server.completion(text)
-    translations, _ = await translate_blocks(translator, BLOCKS, KOREAN, {})
-    assert {entry.status for entry in translations} == {BlockStatus.UNTRANSLATED}
-    assert len(gemini[0].requests) == 5, "3, then 1 and 2, then 1 and 1"
+async def test_the_picture_goes_along(gemini: Gemini, translator: GeminiTranslator) -> None:
+    await translator.ask(replace(PROMPT, picture=b"\xff\xd8picture"))
+    picture, text = gemini[0].requests[0]["contents"][0]["parts"]
+    assert base64.urlsafe_b64decode(picture["inlineData"]["data"]) == b"\xff\xd8picture"
+    assert "image/jpeg" in picture["inlineData"].values()
+    assert json.loads(text["text"])["blocks"]
 
 
 async def test_check_asks_for_the_model(translator: GeminiTranslator) -> None:

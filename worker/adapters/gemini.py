@@ -10,13 +10,23 @@ from google import genai
 from google.genai import errors, types
 
 from worker.errors import AuthError, TranslatorQuota, TranslatorUnavailable, WorkerError
-from worker.job import Usage
+from worker.job import TokenPrice, Usage
 from worker.ports import Prompt, Reply, ReplyKind
 
 _FINISH = types.FinishReason
 _BLOCKED = frozenset(
     {_FINISH.SAFETY, _FINISH.BLOCKLIST, _FINISH.PROHIBITED_CONTENT, _FINISH.SPII, _FINISH.MODEL_ARMOR}
 )
+#: What to translate is the user's business; refusals of Google's own remain, and are told apart.
+_SAFETY = [
+    types.SafetySetting(category=category, threshold=types.HarmBlockThreshold.BLOCK_NONE)
+    for category in (
+        types.HarmCategory.HARM_CATEGORY_HARASSMENT,
+        types.HarmCategory.HARM_CATEGORY_HATE_SPEECH,
+        types.HarmCategory.HARM_CATEGORY_SEXUALLY_EXPLICIT,
+        types.HarmCategory.HARM_CATEGORY_DANGEROUS_CONTENT,
+    )
+]
 #: Replies are of the size of their prompts; this only stops a model that runs away.
 _MAX_OUTPUT_TOKENS = 16384
 
@@ -31,6 +41,8 @@ class GeminiOptions:
     base_url: str | None = None
     timeout_seconds: float = 60.0
     connections: int = 64
+    #: None: what calls cost is not known.
+    price: TokenPrice | None = None
 
 
 class GeminiTranslator:
@@ -58,37 +70,40 @@ class GeminiTranslator:
         """One call of generateContent.
 
         Raises:
-            AuthError: The key was refused.
+            AuthError: The key was refused, the credit is used up, or there is no such model.
             TranslatorQuota: 429; `retry_after` from RetryInfo where given.
             TranslatorUnavailable: 5xx, reset, timeout.
         """
         try:
             response = await self._client.aio.models.generate_content(
                 model=self._options.model,
-                contents=prompt.content,
+                contents=_contents(prompt),
                 config=types.GenerateContentConfig(
                     system_instruction=prompt.system,
                     response_mime_type="application/json",
                     response_json_schema=prompt.schema,
                     temperature=0.2,
                     max_output_tokens=_MAX_OUTPUT_TOKENS,
+                    safety_settings=_SAFETY,
                 ),
             )
         except errors.APIError as error:
-            raise _translate_error(error) from None
+            if _is_rejection(error):
+                return Reply(ReplyKind.REJECTED, "", Usage())
+            raise self._translate_error(error) from None
         except (httpx2.HTTPError, OSError, TimeoutError) as error:
             raise TranslatorUnavailable(f"Gemini: {type(error).__name__}") from None
-        except ValueError:
-            # A body that is no JSON, or of no known shape: pydantic's errors are ValueErrors too.
+        except (ValueError, TypeError, AttributeError, KeyError):
+            # A body that is no JSON, or of no known shape: the SDK stumbles over it in all these ways.
             raise TranslatorUnavailable("Gemini: the answer cannot be read") from None
-        return _reply(response)
+        return self._reply(response)
 
     async def check(self) -> str:
         """The key is accepted and the model is there."""
         try:
             await self._client.aio.models.get(model=self._options.model)
         except errors.APIError as error:
-            raise _translate_error(error) from None
+            raise self._translate_error(error) from None
         except (httpx2.HTTPError, OSError, TimeoutError) as error:
             raise TranslatorUnavailable(f"Gemini: {type(error).__name__}") from None
         return f"Gemini has {self._options.model}"
@@ -97,18 +112,44 @@ class GeminiTranslator:
         """Close the connections."""
         await self._http.aclose()
 
+    def _reply(self, response: types.GenerateContentResponse) -> Reply:
+        usage = self._usage(response.usage_metadata)
+        feedback = response.prompt_feedback
+        candidate = response.candidates[0] if response.candidates else None
+        if candidate is None or (feedback is not None and feedback.block_reason is not None):
+            return Reply(ReplyKind.BLOCKED, "", usage)
+        parts = (candidate.content.parts if candidate.content else None) or []
+        text = "".join(part.text for part in parts if part.text and not part.thought)
+        return Reply(_kind(candidate.finish_reason), text, usage)
 
-def _reply(response: types.GenerateContentResponse) -> Reply:
-    usage = _usage(response.usage_metadata)
-    feedback = response.prompt_feedback
-    if feedback is not None and feedback.block_reason is not None:
-        return Reply(ReplyKind.BLOCKED, "", usage)
-    candidate = response.candidates[0] if response.candidates else None
-    if candidate is None:
-        return Reply(ReplyKind.BLOCKED, "", usage)
-    parts = (candidate.content.parts if candidate.content else None) or []
-    text = "".join(part.text for part in parts if part.text and not part.thought)
-    return Reply(_kind(candidate.finish_reason), text, usage)
+    def _usage(self, metadata: types.GenerateContentResponseUsageMetadata | None) -> Usage:
+        if metadata is None:
+            return Usage()
+        asked = metadata.prompt_token_count or 0
+        answered = (metadata.candidates_token_count or 0) + (metadata.thoughts_token_count or 0)
+        price = self._options.price
+        return Usage(asked, answered, price.cost(asked, answered) if price is not None else None)
+
+    def _translate_error(self, error: errors.APIError) -> WorkerError:
+        """The vendor's error as ours; its text may quote the request, so only code and status pass."""
+        public = f"Gemini: {error.code} {error.status or ''}".strip()
+        if error.code == 429:
+            return TranslatorQuota(public, retry_after=_retry_delay(error.details))
+        if error.code == 404:
+            return AuthError(
+                f"GEMINI_MODEL: {self._options.model} is not there ({public})", dependency="translator"
+            )
+        # 400 FAILED_PRECONDITION: not sold in this country; 402: the credit is used up.
+        if error.code in (400, 401, 402, 403):
+            return AuthError(f"GEMINI_API_KEY: refused ({public})", dependency="translator")
+        return TranslatorUnavailable(public)
+
+
+def _contents(prompt: Prompt) -> types.Content:
+    parts = [types.Part(text=prompt.content)]
+    if prompt.picture is not None:
+        parts.insert(0, types.Part.from_bytes(data=prompt.picture, mime_type="image/jpeg"))
+    return types.Content(role="user", parts=parts)
 
 
 def _kind(reason: types.FinishReason | None) -> ReplyKind:
@@ -121,21 +162,10 @@ def _kind(reason: types.FinishReason | None) -> ReplyKind:
     return ReplyKind.OK
 
 
-def _usage(metadata: types.GenerateContentResponseUsageMetadata | None) -> Usage:
-    if metadata is None:
-        return Usage()
-    output = (metadata.candidates_token_count or 0) + (metadata.thoughts_token_count or 0)
-    return Usage(metadata.prompt_token_count or 0, output)
-
-
-def _translate_error(error: errors.APIError) -> WorkerError:
-    """The vendor's error as ours; its text may quote the request, so only code and status pass."""
-    public = f"Gemini: {error.code} {error.status or ''}".strip()
-    if error.code == 429:
-        return TranslatorQuota(public, retry_after=_retry_delay(error.details))
-    if error.code in (401, 403) or (error.code == 400 and "API_KEY_INVALID" in str(error.details)):
-        return AuthError(f"GEMINI_API_KEY: refused ({public})")
-    return TranslatorUnavailable(public)
+def _is_rejection(error: errors.APIError) -> bool:
+    """Whether Gemini understood who asks, but not what: also what it says to a request that is too large."""
+    invalid = error.code == 400 and error.status == "INVALID_ARGUMENT"
+    return error.code == 413 or (invalid and "API_KEY" not in str(error.details))
 
 
 def _retry_delay(details: object) -> float | None:

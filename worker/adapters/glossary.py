@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 
 from worker.job import Usage
 from worker.ports import Prompt, Reply, ReplyKind
-from worker.translation.glossary import look_up
+from worker.translation.glossary import Glossary, look_up
 from worker.translation.han import fold
 
 
 class GlossaryTranslator:
     """`Translator` from a glossary; blocks it does not cover are missing from its reply."""
 
-    def __init__(self, glossary: Mapping[str, str]) -> None:
-        self._glossary = {fold(source): target for source, target in glossary.items()}
+    def __init__(self, glossary: Glossary) -> None:
+        self._glossary = {key: target for key, (_, target) in glossary.entries.items()}
 
     async def ask(self, prompt: Prompt) -> Reply:
         """Answer in the form that every translator answers in."""

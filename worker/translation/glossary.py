@@ -2,13 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from worker.errors import SettingsError
 from worker.translation.han import fold
 
 #: A glossary's key is matched as a whole text or, failing that, as a piece of one.
 _MAX_TEXT = 2000
+
+
+@dataclass(frozen=True)
+class Glossary:
+    """Terms that every translation has to use; an entry whose target is its source is a name to be kept."""
+
+    #: Folded source → (source, target) as they were written.
+    entries: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, terms: Mapping[str, str]) -> Glossary:
+        """A glossary of source → target; entries with nothing to match, or no target, do not count."""
+        return cls().over(terms)
+
+    def over(self, terms: Mapping[str, str]) -> Glossary:
+        """This glossary with other terms, which win; an empty target takes an entry away."""
+        if not terms:
+            return self
+        clean = ((_encodable(source), _encodable(target).strip()) for source, target in terms.items())
+        added = {fold(source): (source, target) for source, target in clean if fold(source)}
+        merged = {**self.entries, **added}
+        return Glossary({key: entry for key, entry in merged.items() if entry[1]})
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Folded sources that are kept as they are."""
+        return tuple(key for key, (_, target) in self.entries.items() if key == fold(target))
+
+    @cached_property
+    def _lengths(self) -> dict[str, list[int]]:
+        """By first character, the lengths of the keys that begin with it, the longest first."""
+        lengths: dict[str, set[int]] = {}
+        for key in self.entries:
+            lengths.setdefault(key[0], set()).add(len(key))
+        return {first: sorted(found, reverse=True) for first, found in lengths.items()}
+
+    def occurring(self, text: str) -> dict[str, str]:
+        """Source → target of the terms in a text; where terms overlap, the longest from the left."""
+        return dict(self._occurring(fold(text)))
+
+    def _occurring(self, folded: str) -> Iterator[tuple[str, str]]:
+        start = 0
+        while start < len(folded):
+            step = 1
+            for length in self._lengths.get(folded[start], ()):
+                entry = self.entries.get(folded[start : start + length])
+                if entry is not None:
+                    yield entry
+                    step = length
+                    break
+            start += step
+
+
+def _encodable(text: str) -> str:
+    """A job's terms come from JSON, where a lone surrogate is possible that no request can carry."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def parse_glossary(text: str, name: str) -> dict[str, str]:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
-import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import regex
+
+_CONTROL = regex.compile(r"[\p{Cc}\p{Zl}\p{Zp}]")
+_SURROGATE = regex.compile(r"\p{Cs}")
 
 
 class MalformedReply(ValueError):
@@ -24,6 +29,28 @@ def parse_reply(text: str, wanted: Collection[int]) -> dict[int, str]:
     entries = reply.get("translations") if isinstance(reply, dict) else None
     if not isinstance(entries, list):
         raise MalformedReply("no list of translations")
+    return _read(entries, wanted)
+
+
+def parse_beginning(text: str, wanted: Collection[int]) -> dict[int, str]:
+    """The same from a reply that was cut short: the entries that are whole."""
+    entries: list[Any] = []
+    decoder = json.JSONDecoder()
+    start = text.find("{", text.find("["))
+    while start > 0:
+        try:
+            entry, end = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            break
+        entries.append(entry)
+        start = text.find("{", end)
+    try:
+        return _read(entries, wanted)
+    except MalformedReply:
+        return {}
+
+
+def _read(entries: Iterable[Any], wanted: Collection[int]) -> dict[int, str]:
     found: dict[int, str] = {}
     for entry in entries:
         if not isinstance(entry, dict):
@@ -38,9 +65,4 @@ def parse_reply(text: str, wanted: Collection[int]) -> dict[int, str]:
 
 def _clean(text: str) -> str:
     """One line without control characters, lone surrogates and doubled spaces."""
-    printable = "".join(
-        " " if unicodedata.category(character) in ("Cc", "Zl", "Zp") else character
-        for character in text
-        if unicodedata.category(character) != "Cs"
-    )
-    return " ".join(printable.split())
+    return " ".join(_SURROGATE.sub("", _CONTROL.sub(" ", text)).split())

@@ -1,113 +1,283 @@
-"""Asks for the translation of one picture's blocks, and copes with every way the answer can go wrong."""
+"""Asks for the translation of one picture's blocks, and copes with every way the answer can go wrong.
+
+- good: the block is done, and remembered at once;
+- left out, still Chinese, a term or number missing: asked for once more, saying what was wrong; then taken
+  with a flag, or given up;
+- blocked, recitation, rejected: once more without context and picture, then in halves;
+- truncated: what is whole counts, the rest in halves;
+- malformed: in halves, until the one bad block is alone: it keeps its pixels, the rest proceeds;
+- quota, down: the second translator, where there is one, else the error, and the job waits;
+- a key refused: the error.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
-from worker.job import BlockStatus, TextBlock, Translation, Usage
+from worker.errors import TranslatorQuota, TranslatorUnavailable, WorkerError
+from worker.job import BlockStatus, Flag, TextBlock, TooLong, Translation, Usage
 from worker.ports import Reply, ReplyKind, Translator
-from worker.translation.han import count_han
-from worker.translation.prompt import build_prompt
-from worker.translation.reply import MalformedReply, parse_reply
+from worker.translation.profiles import Profile
+from worker.translation.prompt import PageText, build_prompt, build_shortening, context_of
+from worker.translation.reply import MalformedReply, parse_beginning, parse_reply
+from worker.translation.verify import ACCEPTABLE, describe, find_problem, missing_pieces
 
 _log = structlog.get_logger(__name__)
 
 _REFUSED = frozenset({ReplyKind.BLOCKED, ReplyKind.RECITATION})
+#: Context and picture may be to blame: refused themselves, too much for the model, nothing it can see.
+_BETTER_BARE = _REFUSED | {ReplyKind.REJECTED}
+
+#: Told of each block as soon as its translation is there.
+Remember = Callable[[Mapping[int, Translation]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Languages:
-    """From what into what, as BCP-47 tags."""
+class Translators:
+    """Who is asked: the second one where the first is down, or refuses a block."""
 
-    source: str
-    target: str
-
-
-@dataclass(slots=True)
-class _Progress:
-    """What one picture's calls have brought so far."""
-
-    translations: dict[int, Translation] = field(default_factory=dict)
-    usage: Usage = field(default_factory=Usage)
+    first: Translator
+    second: Translator | None = None
 
 
-async def translate_blocks(
-    translator: Translator,
-    blocks: Sequence[TextBlock],
-    languages: Languages,
-    glossary: Mapping[str, str],
-) -> tuple[tuple[Translation, ...], Usage]:
-    """Translate a picture's blocks: one call where all goes well.
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """What a session is about."""
 
-    A reply that was refused, cut short or cannot be read is asked for again in halves, until the one bad
-    block is alone; that block alone stays as it is. Ids that a good reply left out are asked for once more.
+    page: PageText
+    profile: Profile = "ecommerce"
+    #: Terms as other pictures of the product have them.
+    earlier: Mapping[str, str] = field(default_factory=dict)
+    #: Translations that are there already, by block id: context for the rest.
+    known: Mapping[int, str] = field(default_factory=dict)
+
+
+async def translate(
+    translators: Translators, task: Task, blocks: Sequence[TextBlock], remember: Remember
+) -> tuple[dict[int, Translation], Usage]:
+    """Translate some blocks of a picture: one call where all goes well.
 
     Returns:
-        One translation for each block, in their order, and what was charged.
+        One translation for each block, by id, and what was charged.
 
     Raises:
-        TranslatorUnavailable, TranslatorQuota, AuthError: From the translator; the job can be tried again.
+        TranslatorUnavailable, TranslatorQuota, AuthError: The job can be tried again; what was translated
+            until then is remembered.
     """
-    progress = _Progress()
-    if blocks:
-        await _resolve(translator, tuple(blocks), languages, glossary, progress)
-    return tuple(progress.translations[block.id] for block in blocks), progress.usage
+    first = Session(translators.first, task, remember)
+    outage: WorkerError | None = None
+    try:
+        await first.run(blocks)
+    except (TranslatorUnavailable, TranslatorQuota) as error:
+        if translators.second is None:
+            raise
+        outage = error
+    lost = [block for block in blocks if not first.has(block)]
+    if not lost or translators.second is None:
+        return first.translations, first.usage
+    second = Session(translators.second, task, remember)
+    try:
+        await second.run(lost)
+    except WorkerError as error:
+        _log.error("translation.second_failed", code=error.code, error=error.message)
+        if outage is not None:
+            raise outage from error
+    gained = {block.id for block in lost if second.has(block) or outage is not None}
+    answers = {**first.translations, **{number: second.translations[number] for number in gained}}
+    return answers, first.usage + second.usage
 
 
-async def _resolve(
-    translator: Translator,
-    blocks: tuple[TextBlock, ...],
-    languages: Languages,
-    glossary: Mapping[str, str],
-    progress: _Progress,
-    *,
-    again: bool = False,
-) -> None:
-    prompt = build_prompt(blocks, source=languages.source, target=languages.target, glossary=glossary)
-    reply = await translator.ask(prompt)
-    progress.usage += reply.usage
-    found = _read(reply, blocks)
-    if found is None:
-        if len(blocks) > 1:
-            middle = len(blocks) // 2
-            async with asyncio.TaskGroup() as halves:
-                for half in (blocks[:middle], blocks[middle:]):
-                    halves.create_task(_resolve(translator, half, languages, glossary, progress))
-            return
-        status = BlockStatus.BLOCKED if reply.kind in _REFUSED else BlockStatus.UNTRANSLATED
-        _log.warning("translation.lost", block=blocks[0].id, reply=reply.kind)
-        progress.translations[blocks[0].id] = Translation(blocks[0].id, status)
-        return
-    missing = tuple(block for block in blocks if not _is_translated(block, found.get(block.id), languages))
+async def shorten(
+    translators: Translators, page: PageText, translations: Mapping[int, str], too_long: Sequence[TooLong]
+) -> tuple[dict[int, str], Usage]:
+    """Ask once for shorter versions of some translations, by block id.
+
+    Returns:
+        Those that came out shorter and hold what they must; what was charged.
+
+    Raises:
+        TranslatorUnavailable, TranslatorQuota, AuthError: The job can be tried again.
+    """
+    ids = {excess.block_id for excess in too_long}
+    blocks = [block for block in page.blocks if block.id in ids]
+    prompt = build_shortening(page, blocks, translations, too_long)
+    try:
+        reply = await translators.first.ask(prompt)
+    except (TranslatorUnavailable, TranslatorQuota) as outage:
+        if translators.second is None:
+            raise
+        try:
+            reply = await translators.second.ask(prompt)
+        except WorkerError as error:
+            _log.error("translation.second_failed", code=error.code, error=error.message)
+            raise outage from error
+    texts = _read(reply, blocks) or {}
+    shorter: dict[int, str] = {}
     for block in blocks:
-        if block not in missing:
-            progress.translations[block.id] = Translation(block.id, BlockStatus.TRANSLATED, found[block.id])
-    if missing and not again:
-        await _resolve(translator, missing, languages, glossary, progress, again=True)
-        return
-    for block in missing:
-        progress.translations[block.id] = Translation(block.id, BlockStatus.UNTRANSLATED)
+        text = texts.get(block.id)
+        before, terms = translations[block.id], page.terms[block.id]
+        if text is None or len(text) >= len(before):
+            continue
+        if find_problem(block.text, text, page.languages.target, terms) is None:
+            shorter[block.id] = text
+    return shorter, reply.usage
+
+
+class Session:
+    """One picture's exchange with one translator."""
+
+    def __init__(self, translator: Translator, task: Task, remember: Remember) -> None:
+        self._translator = translator
+        self._task = task
+        self._remember = remember
+        self._asked_again: set[int] = set()
+        self._rejected: set[int] = set()
+        #: Answers that are not good, but better than none.
+        self._flawed: dict[int, str] = {}
+        self.translations: dict[int, Translation] = {}
+        self.usage = Usage()
+
+    def has(self, block: TextBlock) -> bool:
+        """Whether a block is translated."""
+        answer = self.translations.get(block.id)
+        return answer is not None and answer.status is BlockStatus.TRANSLATED
+
+    async def run(self, blocks: Sequence[TextBlock]) -> None:
+        """Translate blocks, or find out which cannot be.
+
+        Raises:
+            TranslatorUnavailable, TranslatorQuota, AuthError: See `ports.Translator`.
+        """
+        await self._ask_for(blocks)
+        if self._rejected.issuperset(block.id for block in blocks):
+            # It is not the text: a model that does not know what we ask for, a request it cannot read.
+            self.translations.clear()
+            raise TranslatorUnavailable("the translator rejects every request")
+
+    async def _ask_for(
+        self, blocks: Sequence[TextBlock], problems: Mapping[int, str] | None = None, *, bare: bool = False
+    ) -> None:
+        """Ask until each block is translated or given up.
+
+        Args:
+            blocks: In reading order.
+            problems: By block id, what was wrong with an earlier answer.
+            bare: Without context and picture: it may be they that were refused.
+        """
+        reply = await self._ask(blocks, problems or {}, bare)
+        texts = _read(reply, blocks)
+        found = await self._take(blocks, texts or {})
+        answered = reply.kind is ReplyKind.OK and texts is not None
+        if answered:
+            spent = [block for block in blocks if block.id in found and block.id in self._asked_again]
+        else:
+            # An answer with a flaw is not worth a bisection.
+            spent = [block for block in blocks if block.id in found and block.id in self._flawed]
+        await self._give_up(spent, reply.kind)
+        left = [block for block in blocks if block.id in found and block not in spent]
+        if not left:
+            return
+        if answered:
+            self._asked_again.update(block.id for block in left)
+            await self._ask_for(left, found, bare=bare)
+        elif reply.kind in _BETTER_BARE and not bare and self._is_dressed(blocks):
+            await self._ask_for(left, problems, bare=True)
+        elif len(blocks) == 1:
+            await self._give_up(left, reply.kind)
+        else:
+            middle = len(left) // 2
+            halves = filter(None, (left[:middle], left[middle:]))
+            # The other half's text would be context, and may be what was refused.
+            bare = bare or reply.kind in _BETTER_BARE
+            await _finish_all(self._ask_for(half, problems, bare=bare) for half in halves)
+
+    async def _ask(self, blocks: Sequence[TextBlock], problems: Mapping[int, str], bare: bool) -> Reply:
+        prompt = build_prompt(
+            self._task.page,
+            blocks,
+            profile=self._task.profile,
+            earlier=self._task.earlier,
+            context=() if bare else self._context(blocks),
+            problems=problems,
+            with_picture=not bare,
+        )
+        reply = await self._translator.ask(prompt)
+        self.usage += reply.usage
+        return reply
+
+    def _context(self, blocks: Sequence[TextBlock]) -> list[dict[str, str]]:
+        said = {number: answer.text for number, answer in self.translations.items() if answer.text}
+        return context_of(self._task.page, blocks, {**self._task.known, **said})
+
+    def _is_dressed(self, blocks: Sequence[TextBlock]) -> bool:
+        return self._task.page.picture is not None or bool(self._context(blocks))
+
+    async def _take(self, blocks: Sequence[TextBlock], texts: Mapping[int, str]) -> dict[int, str]:
+        """Keep what is good; returns, by block id, what is wrong with the rest."""
+        page = self._task.page
+        good: dict[int, Translation] = {}
+        wrong: dict[int, str] = {}
+        for block in blocks:
+            text, terms = texts.get(block.id), page.terms[block.id]
+            problem = find_problem(block.text, text, page.languages.target, terms)
+            if problem is None:
+                good[block.id] = Translation(block.id, BlockStatus.TRANSLATED, text)
+                continue
+            wrong[block.id] = describe(problem, block.text, text, terms)
+            if text is not None and problem in ACCEPTABLE:
+                self._flawed[block.id] = text
+        await self._settle(good)
+        return wrong
+
+    async def _give_up(self, blocks: Sequence[TextBlock], kind: ReplyKind) -> None:
+        """Take the flawed answer of each block, or let it keep its pixels."""
+        settled: dict[int, Translation] = {}
+        for block in blocks:
+            if (text := self._flawed.get(block.id)) is not None:
+                settled[block.id] = translated(self._task.page, block, text)
+                continue
+            status = BlockStatus.BLOCKED if kind in _REFUSED else BlockStatus.UNTRANSLATED
+            settled[block.id] = Translation(block.id, status)
+            _log.warning("translation.lost", block=block.id, reply=kind)
+            if kind is ReplyKind.REJECTED:
+                self._rejected.add(block.id)
+        await self._settle(settled)
+
+    async def _settle(self, answers: Mapping[int, Translation]) -> None:
+        self.translations.update(answers)
+        if answers:
+            await self._remember(answers)
+
+
+def translated(page: PageText, block: TextBlock, text: str) -> Translation:
+    """A block's translation, with a flag where it lacks what it should hold."""
+    lacking = missing_pieces(block.text, text, page.terms[block.id])
+    flags = (Flag.MISSING_TERM,) if lacking else ()
+    return Translation(block.id, BlockStatus.TRANSLATED, text, flags)
 
 
 def _read(reply: Reply, blocks: Sequence[TextBlock]) -> dict[int, str] | None:
     """The translations in a reply; None where it is of no use."""
+    wanted = {block.id for block in blocks}
+    if reply.kind is ReplyKind.TRUNCATED:
+        return parse_beginning(reply.text, wanted)
     if reply.kind is not ReplyKind.OK:
         return None
     try:
-        return parse_reply(reply.text, {block.id for block in blocks})
+        return parse_reply(reply.text, wanted)
     except MalformedReply as error:
         _log.warning("translation.malformed", error=str(error))
         return None
 
 
-def _is_translated(block: TextBlock, text: str | None, languages: Languages) -> bool:
-    """Whether a text is there and no longer Chinese (Japanese keeps its Han characters)."""
-    if text is None:
-        return False
-    if languages.target.partition("-")[0].lower() in ("zh", "ja"):
-        return True
-    return count_han(text) * 2 <= count_han(block.text)
+async def _finish_all(calls: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Let every call come to its end, since each is paid for; then raise the first error."""
+    ended = await asyncio.gather(*calls, return_exceptions=True)
+    for error in ended:
+        if error is not None:
+            raise error

@@ -1,0 +1,38 @@
+"""The threads that work on pixels, with their CPU charged to the stage that asked for it."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from worker import metrics
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class PixelThreads(ThreadPoolExecutor):
+    """A thread for each core; OpenCV and Pillow let go of the GIL."""
+
+    def submit(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """As the base class; the stage is that of the caller's context, which a thread does not inherit."""
+        spent = metrics.STAGE_CPU_SECONDS.labels(metrics.current_stage.get())
+
+        def charged() -> T:
+            started = time.thread_time()
+            try:
+                return work(*args, **kwargs)
+            finally:
+                spent.inc(time.thread_time() - started)
+
+        return super().submit(charged)
+
+
+async def in_thread(threads: Executor, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run one synchronous step there, and wait for it without holding up the event loop."""
+    call = functools.partial(work, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(threads, call)
