@@ -1,4 +1,4 @@
-"""The command line: run, check, submit, translate, render, demo."""
+"""The command line: run, check, submit, dead, translate, render, demo."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import signal
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
+from urllib.parse import unquote
 
 import typer
 from pydantic import SecretStr
 from rich.console import Console
 
-from worker import log
+from worker import dead, log, tracing
 from worker.bootstrap import open_service
 from worker.errors import SettingsError, WorkerError
+from worker.health import Monitor, Readiness
 from worker.settings import Settings
 
 app = typer.Typer(
@@ -24,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(dead.app, name="dead")
 _out = Console()
 _errors = Console(stderr=True)
 
@@ -37,7 +40,7 @@ def main() -> None:
 
 @app.command()
 def run() -> None:
-    """Work on jobs from the Redis list until SIGTERM; settings come from the environment."""
+    """Work on jobs from the Redis list until SIGTERM; a second one gives everything back at once."""
     settings = _settings()
     log.configure(json=True, secrets=_secrets(settings))
     _finish(_serve(settings))
@@ -147,12 +150,22 @@ def demo(
 
 
 async def _serve(settings: Settings) -> None:
-    stop = asyncio.Event()
+    stop, hurry = asyncio.Event(), asyncio.Event()
+
+    def on_signal() -> None:
+        (hurry if stop.is_set() else stop).set()
+
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(sign, stop.set)
+        loop.add_signal_handler(sign, on_signal)
+    if settings.service.otlp_endpoint is not None:
+        tracing.configure()
     async with open_service(settings) as service:
-        await service.consumer.run(stop)
+        monitor = Monitor(
+            Readiness(service.dependencies, stop, lambda: service.consumer.breaker.problems), service.backlog
+        )
+        async with monitor.listen(settings.service.metrics_host, settings.service.metrics_port):
+            await service.consumer.run(stop, hurry)
 
 
 async def _check(settings: Settings) -> bool:
@@ -199,4 +212,6 @@ def _secrets(settings: Settings) -> tuple[str, ...]:
     groups = (getattr(settings, name) for name in type(settings).model_fields)
     values = (getattr(group, field) for group in groups for field in type(group).model_fields)
     found = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
-    return (*found, settings.queue.redis_url.password or "")
+    password = settings.queue.redis_url.password or ""
+    # As it stands in the URL, and as Redis gets it.
+    return (*found, password, unquote(password))

@@ -1,30 +1,30 @@
-"""Claims jobs, runs the pipeline on many at once, and sees to it that each ends in exactly one result."""
+"""Claims jobs, runs many at once, and sees to it that each ends in exactly one result."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
-from worker import schemas
-from worker.errors import (
-    AuthError,
-    JobTimeout,
-    Poisoned,
-    QueueUnavailable,
-    SourceUnavailable,
-    WorkerError,
-)
-from worker.job import Failure, Job, Result
-from worker.ports import Claim, JobQueue
+from worker import metrics
+from worker.attempt import Answer, AttemptOptions, Attempts, RunJob
+from worker.breaker import Breaker
+from worker.errors import AuthError, QueueUnavailable, WorkerError
+from worker.ports import Check, Claim, JobQueue
 
 _log = structlog.get_logger(__name__)
 
-#: Runs one job; `pipeline.Pipeline.run`.
-RunJob = Callable[[Job], Awaitable[Result]]
+#: How long giving jobs back may take once the drain deadline has passed.
+_RELEASE_SECONDS = 5.0
+#: An outage of Redis is logged when it begins, then this often.
+_REMIND_SECONDS = 30.0
+_AWAY = (QueueUnavailable, AuthError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +34,8 @@ class ConsumerOptions:
     concurrency: int
     lease_seconds: float
     reap_seconds: float
-    job_max_age_seconds: float
-    job_deadline_seconds: float
     drain_seconds: float
-    default_language: str
-    #: A job that took its worker down this often is poison.
-    max_crashes: int = 3
-    #: The picture's host is the job's affair, not ours: it gets this many deliveries.
-    max_source_attempts: int = 3
-    retry_base_seconds: float = 2.0
-    retry_cap_seconds: float = 300.0
+    attempt: AttemptOptions
 
 
 class Consumer:
@@ -52,137 +44,167 @@ class Consumer:
     Args:
         queue: Where jobs come from.
         run_job: What is done with each.
+        breaker: Pauses fetching while something that every job needs is down.
+        checks: By dependency, what the breaker asks before it tries a job again.
     """
 
-    def __init__(self, queue: JobQueue, run_job: RunJob, options: ConsumerOptions) -> None:
+    def __init__(
+        self,
+        queue: JobQueue,
+        run_job: RunJob,
+        options: ConsumerOptions,
+        *,
+        breaker: Breaker | None = None,
+        checks: Mapping[str, Check] | None = None,
+    ) -> None:
+        self.breaker = breaker or Breaker()
         self._queue = queue
-        self._run_job = run_job
         self._options = options
-        self._slots = asyncio.Semaphore(options.concurrency)
+        self._checks = checks or {}
+        self._attempts = Attempts(queue, run_job, self.breaker, options.attempt)
         self._running: dict[str, asyncio.Task[None]] = {}
+        #: Claims whose job is over and whose answer is on its way: not to be cancelled any more.
+        self._settling: set[str] = set()
+        #: Claims of jobs that are one crash short of poison; they run alone.
+        self._suspects: set[str] = set()
+        self._alone = asyncio.Lock()
+        self._changed = asyncio.Event()
         self._draining = False
+        self._reminded_at = float("-inf")
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set, then finish what is in flight and give the rest back."""
-        keepers = [
-            asyncio.create_task(self._keep_leases(), name="leases"),
-            asyncio.create_task(self._keep_reaping(), name="reaper"),
-        ]
-        try:
-            await self._keep_fetching(stop)
-            await self._drain()
-        finally:
-            for keeper in keepers:
-                keeper.cancel()
-            await asyncio.gather(*keepers, return_exceptions=True)
+    async def run(self, stop: asyncio.Event, hurry: asyncio.Event | None = None) -> None:
+        """Work until `stop` is set, then finish what is in flight and give the rest back; at once on `hurry`.
+
+        Raises:
+            SettingsError: The queue is no place to work on.
+        """
+        await self._greet(stop)
+        async with asyncio.TaskGroup() as group:
+            keepers = [
+                group.create_task(self._keep_leases(), name="leases"),
+                group.create_task(self._keep_reaping(), name="reaper"),
+                group.create_task(self._wake_at(stop), name="stop"),
+            ]
+            try:
+                await self._keep_fetching(stop)
+                await self._drain(hurry or asyncio.Event())
+            finally:
+                for keeper in keepers:
+                    keeper.cancel()
+
+    async def _greet(self, stop: asyncio.Event) -> None:
+        """Wait for Redis, and refuse one that is too old or a cluster."""
+        while not stop.is_set():
+            try:
+                _log.info("queue.found", server=await self._queue.check())
+                return
+            except _AWAY as error:
+                self._report(error)
+                await _sleep_unless(stop, 1.0)
 
     async def _keep_fetching(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            if not await self._take_slot(stop):
-                return
+            if not (limit := await self._room(stop)):
+                continue
             try:
-                claim = await self._queue.fetch()
-            except (QueueUnavailable, AuthError) as error:
-                _log.error("queue.unavailable", code=error.code, error=error.message)
-                claim = None
+                claims = await self._queue.fetch(limit)
+            except _AWAY as error:
+                self._report(error)
                 await _sleep_unless(stop, 1.0)
-            if claim is None:
-                self._slots.release()
-            else:
+                continue
+            await self._hold_suspects(claims)
+            for claim in claims:
                 self._start(claim)
 
-    async def _take_slot(self, stop: asyncio.Event) -> bool:
-        """Wait for a free slot; False if `stop` came first."""
-        if not self._slots.locked():
-            return await self._slots.acquire()
-        waiters = {asyncio.ensure_future(self._slots.acquire()), asyncio.ensure_future(stop.wait())}
-        _, pending = await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
-        for waiter in pending:
-            waiter.cancel()
-        return not stop.is_set()
+    async def _room(self, stop: asyncio.Event) -> int:
+        """How many jobs may be taken now; 0 after waiting for that to change."""
+        free = self._options.concurrency - len(self._running)
+        probing = bool(self.breaker.half_open())
+        if free <= 0 or self._suspects or (probing and self._running):
+            self._changed.clear()
+            await self._changed.wait()
+            return 0
+        if pause := self.breaker.pause():
+            await _sleep_unless(stop, pause)
+            return 0
+        if not probing:
+            return free
+        return 1 if await self._ask_dependencies() else 0
+
+    async def _ask_dependencies(self) -> bool:
+        """Whether those whose pause is over answer."""
+        for dependency in self.breaker.to_ask():
+            try:
+                if (check := self._checks.get(dependency)) is not None:
+                    await check.check()
+            except WorkerError as error:
+                refused = isinstance(error, AuthError)
+                pause = self.breaker.failed(dependency, error.message, refused=refused)
+                _log.error("dependency.down", dependency=dependency, error=error.message, pause=pause)
+                return False
+            self.breaker.answered(dependency)
+        return True
+
+    async def _wake_at(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._changed.set()
+
+    async def _hold_suspects(self, claims: Sequence[Claim]) -> None:
+        """Mark jobs that will wait for their turn, before one of them can take this worker down."""
+        for claim in filter(self._options.attempt.retry.is_suspect, claims):
+            self._suspects.add(claim.id)
+            with suppress(*_AWAY):
+                await self._queue.suspend(claim, True)
 
     def _start(self, claim: Claim) -> None:
         task = asyncio.create_task(self._handle(claim), name=f"job-{claim.id}")
         self._running[claim.id] = task
-        task.add_done_callback(lambda _: self._ended(claim))
+        task.add_done_callback(partial(self._ended, claim))
 
-    def _ended(self, claim: Claim) -> None:
+    def _ended(self, claim: Claim, task: asyncio.Task[None]) -> None:
         del self._running[claim.id]
-        self._slots.release()
+        self._settling.discard(claim.id)
+        self._suspects.discard(claim.id)
+        self._changed.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("job.bug", claim=claim.id, exc_info=error)
 
     async def _handle(self, claim: Claim) -> None:
         """Run one claim to its end: acked, retried, buried, released, or lost to another worker."""
         try:
-            answer = await self._attempt(claim)
+            async with self._turn(claim):
+                await self._settle(claim, await self._attempts.run(claim))
         except asyncio.CancelledError:
-            if self._draining:
-                await asyncio.shield(self._settle(lambda: self._queue.release(claim)))
-            raise
-        await self._settle(answer)
+            if not self._draining:
+                raise
+            await self._settle(claim, partial(self._queue.release, claim))
 
-    async def _attempt(self, claim: Claim) -> Callable[[], Awaitable[bool]]:
-        """Run the job; returns how to answer for it."""
-        if claim.recorded is not None:
-            recorded = claim.recorded
-            return lambda: self._queue.ack(claim, recorded)
-        try:
-            if claim.crashes >= self._options.max_crashes:
-                raise Poisoned(f"the worker died {claim.crashes} times with this job in hand")
-            job = schemas.parse_job(claim.payload, self._options.default_language)
-            with structlog.contextvars.bound_contextvars(request_id=job.request_id, image_id=job.image_id):
-                result = await self._within_deadline(job)
-        except WorkerError as error:
-            return self._answer_error(claim, error)
-        except Exception:
-            # A bug of ours must end in a result too; the trace goes to the log, not to the outside.
-            _log.exception("job.bug", claim=claim.id)
-            return self._answer_error(claim, WorkerError("internal error, see the worker's log"))
-        message = schemas.dump_result(replace(result, attempts=claim.deliveries))
-        _log.info("job.done", status=result.status, timings_ms=result.timings_ms)
-        return lambda: self._queue.ack(claim, message)
+    @asynccontextmanager
+    async def _turn(self, claim: Claim) -> AsyncIterator[None]:
+        """A suspect runs alone: the next crash must not convict its neighbours too."""
+        if claim.id not in self._suspects:
+            yield
+            return
+        async with self._alone:
+            while others := [task for name, task in self._running.items() if name not in self._suspects]:
+                await asyncio.wait(others)
+            await self._insist(partial(self._queue.suspend, claim, False))
+            yield
 
-    async def _within_deadline(self, job: Job) -> Result:
-        seconds = self._options.job_deadline_seconds
-        try:
-            async with asyncio.timeout(seconds):
-                return await self._run_job(job)
-        except TimeoutError:
-            raise JobTimeout(f"the job took longer than {seconds:g} s") from None
+    async def _settle(self, claim: Claim, answer: Answer) -> None:
+        """Carry an answer to the queue."""
+        self._settling.add(claim.id)
+        if not await self._insist(answer):
+            _log.warning("claim.lost", claim=claim.id)
+            metrics.CLAIMS_LOST.inc()
 
-    def _answer_error(self, claim: Claim, error: WorkerError) -> Callable[[], Awaitable[bool]]:
-        language = self._options.default_language
-        if self._may_retry(claim, error):
-            delay = self._delay(claim, error)
-            _log.warning("job.retry", claim=claim.id, code=error.code, error=error.message, delay=delay)
-            return lambda: self._queue.retry(claim, delay, f"{error.code}: {error.message}")
-        failure = Failure(error.code, error.message)
-        result = schemas.failed(claim.payload, language, failure, claim.deliveries)
-        envelope = schemas.dump_dead_letter(claim.payload, result, reason=error.code)
-        _log.error("job.failed", claim=claim.id, code=error.code, error=error.message)
-        return lambda: self._queue.bury(claim, schemas.dump_result(result), envelope)
-
-    def _may_retry(self, claim: Claim, error: WorkerError) -> bool:
-        if not error.retryable or claim.age > self._options.job_max_age_seconds:
-            return False
-        if isinstance(error, SourceUnavailable | JobTimeout):
-            return claim.deliveries < self._options.max_source_attempts
-        return True
-
-    def _delay(self, claim: Claim, error: WorkerError) -> float:
-        """Full jitter: anywhere up to a bound that doubles with each delivery."""
-        asked = getattr(error, "retry_after", None) or 0.0
-        bound = self._options.retry_base_seconds * 2 ** min(claim.deliveries - 1, 16)
-        return float(asked + random.uniform(0, min(bound, self._options.retry_cap_seconds)))
-
-    async def _settle(self, answer: Callable[[], Awaitable[bool]]) -> None:
-        """Carry an answer to the queue, repeating it while Redis is away: every script allows that."""
+    async def _insist(self, answer: Answer) -> bool:
+        """Repeat a call while Redis is away: every script allows that."""
         while True:
             try:
-                if not await answer():
-                    _log.warning("claim.lost")
-                return
-            except (QueueUnavailable, AuthError) as error:
-                _log.error("queue.unavailable", code=error.code, error=error.message)
+                return await answer()
+            except _AWAY as error:
+                self._report(error)
                 await asyncio.sleep(0.5)
 
     async def _keep_leases(self) -> None:
@@ -190,39 +212,49 @@ class Consumer:
         while True:
             try:
                 for claim_id in await self._queue.renew():
-                    if (task := self._running.get(claim_id)) is not None:
+                    if claim_id in self._running and claim_id not in self._settling:
                         _log.warning("claim.lost", claim=claim_id)
-                        task.cancel()
+                        metrics.CLAIMS_LOST.inc()
+                        self._running[claim_id].cancel()
+                self._reminded_at = float("-inf")
                 await asyncio.sleep(self._options.lease_seconds / 3)
-            except (QueueUnavailable, AuthError):
+            except _AWAY as error:
+                self._report(error)
                 await asyncio.sleep(min(1.0, self._options.lease_seconds / 10))
 
     async def _keep_reaping(self) -> None:
         while True:
             try:
                 await self._queue.reap()
-            except (QueueUnavailable, AuthError) as error:
-                _log.error("queue.unavailable", code=error.code, error=error.message)
+            except _AWAY as error:
+                self._report(error)
             # Jitter, so that the reapers of a fleet do not march in step.
             await asyncio.sleep(self._options.reap_seconds * random.uniform(0.8, 1.2))
 
-    async def _drain(self) -> None:
+    async def _drain(self, hurry: asyncio.Event) -> None:
         """Let running jobs finish until the deadline, then hand the rest back uncounted."""
-        tasks = set(self._running.values())
+        tasks = dict(self._running)
         if not tasks:
             return
         _log.info("drain.started", jobs=len(tasks))
-        _, late = await asyncio.wait(tasks, timeout=self._options.drain_seconds)
+        ends = [asyncio.create_task(asyncio.wait(tasks.values())), asyncio.create_task(hurry.wait())]
+        await asyncio.wait(ends, timeout=self._options.drain_seconds, return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
         self._draining = True
-        for task in late:
-            task.cancel()
+        late = {name: task for name, task in tasks.items() if not task.done()}
+        for name, task in late.items():
+            if name not in self._settling:
+                task.cancel()
         if late:
             _log.warning("drain.released", jobs=len(late))
-            await asyncio.wait(late, timeout=_RELEASE_SECONDS)
+            await asyncio.wait(late.values(), timeout=_RELEASE_SECONDS)
 
-
-#: How long giving jobs back may take once the drain deadline has passed.
-_RELEASE_SECONDS = 5.0
+    def _report(self, error: WorkerError) -> None:
+        """Say that Redis is away, now and then."""
+        if time.monotonic() - self._reminded_at > _REMIND_SECONDS:
+            self._reminded_at = time.monotonic()
+            _log.error("queue.unavailable", code=error.code, error=error.message)
 
 
 async def _sleep_unless(stop: asyncio.Event, seconds: float) -> None:

@@ -35,10 +35,12 @@ class WorkerError(Exception):
     Attributes:
         code: Stable name for machines.
         retryable: Whether the same job may succeed later without a change to it.
+        dependency: What it lies with where all jobs share that, as `operate-worker check` has it; else None.
     """
 
     code = "internal"
     retryable = False
+    dependency: str | None = None
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -116,30 +118,35 @@ class InpainterUnavailable(DependencyError):
     """The model server does not answer."""
 
     code = "inpainter_unavailable"
+    dependency = "inpainter"
 
 
 class TranslatorUnavailable(DependencyError):
     """The translator does not answer."""
 
     code = "translator_unavailable"
+    dependency = "translator"
 
 
 class TranslatorQuota(DependencyError):
     """The translator asks us to slow down."""
 
     code = "translator_quota"
+    dependency = "translator"
 
 
 class StoreUnavailable(DependencyError):
     """The object store does not answer."""
 
     code = "store_unavailable"
+    dependency = "store"
 
 
 class SpoolUnavailable(DependencyError):
     """The spool cannot be written."""
 
     code = "spool_unavailable"
+    dependency = "spool"
 
 
 class QueueUnavailable(DependencyError):
@@ -153,6 +160,10 @@ class AuthError(WorkerError):
 
     code = "auth"
     retryable = True
+
+    def __init__(self, message: str, *, dependency: str | None = None) -> None:
+        super().__init__(message)
+        self.dependency = dependency
 
 
 class JobTimeout(WorkerError):
@@ -173,6 +184,7 @@ class ModelError(WorkerError):
 
     code = "model_error"
     retryable = True
+    dependency = "inpainter"
 
 
 class SettingsError(WorkerError):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -13,11 +14,34 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from worker.errors import BadMessage
 from worker.job import LANGUAGE_TAG, BlockReport, Failure, Job, JobIdentity, JobStatus, Result
 from worker.ocr_shapes import parse_ocr
+from worker.ports import Claim
 
 SCHEMA_VERSION = 1
+#: A job with the longest strip's text has a few hundred kB; JSON unfolds to some twenty times its size.
+MAX_JOB_BYTES = 16 << 20
 
 _Id = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 _Language = Annotated[str, StringConstraints(pattern=LANGUAGE_TAG, max_length=35)]
+
+
+class _DeadLetterError(BaseModel):
+    message: str
+
+
+class _DeadLetterMessage(BaseModel):
+    """The envelope as `dump_dead_letter` writes it."""
+
+    id: str
+    time: float
+    request_id: str | None
+    image_id: str | None
+    target_language: str | None
+    reason: str
+    error: _DeadLetterError | None
+    attempts: int
+    crashes: int
+    failures: dict[str, int]
+    payload: str
 
 
 class _JobMessage(BaseModel):
@@ -79,7 +103,18 @@ def identify(payload: bytes, default_language: str) -> JobIdentity | None:
 
 def job_key(payload: bytes, default_language: str) -> str:
     """The name under which Redis keeps what it knows about a job: a hash, since ids are hostile."""
-    identity = identify(payload, default_language)
+    return _key(identify(payload, default_language), payload)
+
+
+def dead_job_key(letter: DeadLetter) -> str:
+    """As `job_key`; the letter remembers the default language of its time."""
+    ids = (letter.request_id, letter.image_id, letter.target_language)
+    if ids[0] is None or ids[1] is None or ids[2] is None:
+        return _key(None, letter.payload)
+    return _key(JobIdentity(ids[0], ids[1], ids[2]), letter.payload)
+
+
+def _key(identity: JobIdentity | None, payload: bytes) -> str:
     if identity is None:
         return hashlib.sha256(payload).hexdigest()
     named = json.dumps([identity.request_id, identity.image_id, identity.target_language])
@@ -129,18 +164,63 @@ def dump_result(result: Result) -> bytes:
     return json.dumps(message, separators=(",", ":")).encode()
 
 
-def dump_dead_letter(payload: bytes, result: Result, reason: str) -> bytes:
-    """The envelope in the dead-letter list: why, and the job's raw bytes (base64, they may be anything)."""
+def dump_dead_letter(claim: Claim, result: Result) -> bytes:
+    """The envelope in the dead-letter list: why, and the job's raw bytes (base64, they may be anything).
+
+    The queue adds the time, by its own clock.
+    """
     envelope = {
+        "id": claim.id,
         "request_id": result.request_id,
         "image_id": result.image_id,
         "target_language": result.target_language,
-        "reason": reason,
+        "reason": result.failure.code if result.failure else None,
         "error": asdict(result.failure) if result.failure else None,
-        "attempts": result.attempts,
-        "payload": base64.b64encode(payload).decode(),
+        "attempts": claim.deliveries,
+        "crashes": claim.crashes,
+        "failures": dict(claim.failures),
+        "payload": base64.b64encode(claim.payload).decode(),
     }
     return json.dumps(envelope, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One envelope of the dead-letter list."""
+
+    id: str
+    #: Seconds since the epoch, by Redis.
+    time: float
+    request_id: str | None
+    image_id: str | None
+    target_language: str | None
+    #: Code of the error that ended it.
+    reason: str
+    message: str
+    #: How often the job was handed out, took its worker down, and failed by each code before.
+    attempts: int
+    crashes: int
+    failures: Mapping[str, int]
+    #: The job as it was pushed.
+    payload: bytes
+    #: The envelope as it lies in the list.
+    envelope: bytes = field(repr=False)
+
+
+def parse_dead_letter(envelope: bytes) -> DeadLetter:
+    """Read one envelope.
+
+    Raises:
+        BadMessage: It is none of ours.
+    """
+    try:
+        letter = _DeadLetterMessage.model_validate_json(envelope)
+        payload = base64.b64decode(letter.payload, validate=True)
+    except ValueError:
+        raise BadMessage("an entry of the dead-letter list is no envelope") from None
+    fields = letter.model_dump(exclude={"error", "payload"})
+    message = letter.error.message if letter.error else ""
+    return DeadLetter(**fields, message=message, payload=payload, envelope=envelope)
 
 
 def _dump_block(block: BlockReport) -> dict[str, Any]:
@@ -154,6 +234,8 @@ def _dump_block(block: BlockReport) -> dict[str, Any]:
 
 
 def _read_object(payload: bytes) -> dict[str, Any]:
+    if len(payload) > MAX_JOB_BYTES:
+        raise BadMessage(f"the job is larger than {MAX_JOB_BYTES >> 20} MB")
     try:
         message = json.loads(payload)
     except (ValueError, RecursionError) as error:

@@ -5,89 +5,18 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import partial
-from typing import Any
 
 import pytest
-from redis.asyncio import Redis
 
+from tests.integration.consumers import OPTIONS, Bench, message, succeed, with_deadline
 from worker import schemas
-from worker.adapters.redis_queue import QueueOptions, RedisQueue
-from worker.consumer import Consumer, ConsumerOptions
-from worker.errors import BadImage, InpainterUnavailable, SourceUnavailable
-from worker.job import Job, JobStatus, Result
-
-QUEUE = QueueOptions("processor_tasks", "hosting_tasks", 1.0, 60, 60)
-OPTIONS = ConsumerOptions(
-    concurrency=4,
-    lease_seconds=1.0,
-    reap_seconds=0.1,
-    job_max_age_seconds=60,
-    job_deadline_seconds=5,
-    drain_seconds=2,
-    default_language="ko",
-    retry_base_seconds=0.05,
+from worker.errors import (
+    BadImage,
+    InpainterUnavailable,
+    SourceUnavailable,
 )
-RunJob = Callable[[Job], Awaitable[Result]]
-
-
-def message(image_id: str = "i1", **changes: Any) -> bytes:
-    job = {"request_id": "r1", "image_id": image_id, "image_url": "http://x/a.jpg", "ocr_result": []}
-    return json.dumps({**job, **changes}).encode()
-
-
-async def succeed(job: Job) -> Result:
-    return Result(JobStatus.COMPLETED, job.request_id, job.image_id, job.target_language, image_url="done")
-
-
-class Bench:
-    """A Redis and a consumer on it."""
-
-    def __init__(self, url: str, client: Redis) -> None:
-        self.url, self.client = url, client
-
-    @asynccontextmanager
-    async def consuming(
-        self, run_job: RunJob, options: ConsumerOptions = OPTIONS
-    ) -> AsyncIterator[asyncio.Event]:
-        queue = RedisQueue(self.url, QUEUE, job_key=partial(schemas.job_key, default_language="ko"))
-        stop = asyncio.Event()
-        task = asyncio.create_task(Consumer(queue, run_job, options).run(stop))
-        try:
-            yield stop
-        finally:
-            stop.set()
-            await asyncio.wait_for(task, 10)
-            await queue.close()
-
-    async def push(self, *payloads: bytes) -> None:
-        await self.client.rpush("processor_tasks", *payloads)
-
-    async def result(self) -> dict[str, Any]:
-        popped = await self.client.blpop(["hosting_tasks"], timeout=10)
-        assert popped is not None, "no result"
-        found: dict[str, Any] = json.loads(popped[1])
-        return found
-
-    async def letters(self) -> list[dict[str, Any]]:
-        return [json.loads(letter) for letter in await self.client.lrange("processor_tasks:dead", 0, -1)]
-
-    async def assert_nothing_left(self) -> None:
-        assert await self.client.llen("processor_tasks") == 0
-        assert await self.client.llen("hosting_tasks") == 0
-        for name in ("claims", "lease", "delayed"):
-            assert not await self.client.exists(f"processor_tasks:{name}"), name
-        assert await self.client.keys("processor_tasks:meta:*") == []
-        assert await self.client.keys("processor_tasks:inbox:*") == []
-
-
-@pytest.fixture
-async def bench(redis_url: str) -> AsyncIterator[Bench]:
-    async with Redis.from_url(redis_url) as client:
-        yield Bench(redis_url, client)
+from worker.job import Job, Result
 
 
 async def test_jobs_run_side_by_side_up_to_the_limit(bench: Bench) -> None:
@@ -189,7 +118,7 @@ async def test_a_job_past_its_deadline_is_given_up(bench: Bench) -> None:
         raise AssertionError
 
     await bench.push(message())
-    async with bench.consuming(job, replace(OPTIONS, job_deadline_seconds=0.1)):
+    async with bench.consuming(job, with_deadline(0.1)):
         result = await bench.result()
     assert result["error"]["code"] == "job_timeout"
 
@@ -247,7 +176,7 @@ async def test_what_does_not_finish_in_time_is_handed_back_uncounted(bench: Benc
         raise AssertionError
 
     await bench.push(message())
-    async with bench.consuming(job, replace(OPTIONS, drain_seconds=0.2, job_deadline_seconds=60)):
+    async with bench.consuming(job, replace(with_deadline(60), drain_seconds=0.2)):
         await started.wait()
     assert await bench.client.lrange("processor_tasks", 0, -1) == [message()]
     async with bench.consuming(succeed):
@@ -266,7 +195,7 @@ async def test_a_worker_that_lost_its_claim_does_not_answer(bench: Bench) -> Non
         raise AssertionError
 
     await bench.push(message())
-    async with bench.consuming(stuck, replace(OPTIONS, job_deadline_seconds=60, reap_seconds=60)):
+    async with bench.consuming(stuck, replace(with_deadline(60), reap_seconds=60)):
         await started.wait()
         # As after a pause longer than the lease: another worker's reaper takes the job away.
         (claim_id,) = await bench.client.hkeys("processor_tasks:claims")

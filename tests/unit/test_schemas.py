@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import base64
 import json
 from typing import Any
 
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from worker import schemas
 from worker.errors import BadMessage, BadOcr
 from worker.job import BlockReport, BlockStatus, Failure, Flag, JobStatus, Result, Usage
+from worker.ports import Claim
 
 BOX = [[10, 20], [110, 20], [110, 50], [10, 50]]
 JOB: dict[str, Any] = {
@@ -124,10 +124,23 @@ def test_the_result_message_has_the_fields_of_the_contract() -> None:
 
 def test_a_dead_letter_keeps_the_raw_bytes() -> None:
     raw = b"\x00\xff not json"
-    result = schemas.failed(raw, "ko", Failure("bad_message", "m"), attempts=1)
-    envelope = json.loads(schemas.dump_dead_letter(raw, result, "bad_message"))
-    assert base64.b64decode(envelope["payload"]) == raw
-    assert envelope["reason"] == "bad_message"
+    claim = Claim("a-1", raw, 3, 1, 60.0, None, {"store_unavailable": 1})
+    result = schemas.failed(raw, "ko", Failure("bad_message", "m"), attempts=3)
+    envelope = schemas.dump_dead_letter(claim, result)
+    with pytest.raises(BadMessage):
+        schemas.parse_dead_letter(envelope)  # the queue adds the time
+    letter = schemas.parse_dead_letter(b'{"time":1.5,' + envelope[1:])
+    assert (letter.id, letter.time, letter.reason, letter.message) == ("a-1", 1.5, "bad_message", "m")
+    assert (letter.attempts, letter.crashes, letter.failures) == (3, 1, {"store_unavailable": 1})
+    assert letter.payload == raw
+    assert schemas.dead_job_key(letter) == schemas.job_key(raw, "ko")
+
+
+def test_a_job_too_large_to_unfold_is_refused_unread() -> None:
+    raw = b'{"request_id": "r", "image_id": "i", "x": "%b"}' % (b"x" * schemas.MAX_JOB_BYTES)
+    with pytest.raises(BadMessage, match="larger than 16 MB"):
+        schemas.parse_job(raw, "ko")
+    assert schemas.identify(raw, "ko") is None
 
 
 @given(

@@ -12,6 +12,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,15 @@ class DiskSpool:
 
     async def put(self, patches: Sequence[Patch]) -> str:
         """Write patches; returns the ticket to read them with."""
-        return await asyncio.to_thread(self._write, patches)
+        path = self._own / f"{uuid.uuid4().hex}.npz"
+        writing = asyncio.ensure_future(asyncio.to_thread(self._write, path, patches))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            # The thread writes on; nobody will have its ticket.
+            writing.add_done_callback(lambda _: path.unlink(missing_ok=True))
+            raise
+        return str(path)
 
     async def take(self, ticket: str) -> tuple[Patch, ...]:
         """Read patches back and delete them."""
@@ -56,8 +65,7 @@ class DiskSpool:
             os.close(self._lock)
             self._lock = None
 
-    def _write(self, patches: Sequence[Patch]) -> str:
-        path = self._own / f"{uuid.uuid4().hex}.npz"
+    def _write(self, path: Path, patches: Sequence[Patch]) -> None:
         arrays: list[NDArray[Any]] = []
         for patch in patches:
             box = patch.box
@@ -67,13 +75,15 @@ class DiskSpool:
             self._claim_folder()
             np.savez(path, *arrays)
         except OSError as error:
+            # Half a file would only keep a full disk full.
+            with suppress(OSError):
+                path.unlink()
             raise SpoolUnavailable(f"SPOOL_DIR: {error.strerror}") from None
-        return str(path)
 
     def _read(self, ticket: str) -> tuple[Patch, ...]:
         with np.load(ticket, allow_pickle=False) as file:
             arrays = [file[f"arr_{index}"] for index in range(len(file.files))]
-        Path(ticket).unlink()
+        Path(ticket).unlink(missing_ok=True)
         triples = zip(arrays[::3], arrays[1::3], arrays[2::3], strict=True)
         return tuple(
             Patch(int(place[0]), Box(*map(int, place[1:])), rgb, alpha) for place, rgb, alpha in triples

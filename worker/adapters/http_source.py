@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import random
+import re
 import socket
 from dataclasses import dataclass
 
@@ -23,8 +24,16 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: Answers after which asking again makes sense.
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 _CHUNK = 1 << 16
-#: NAT64 and 6to4 embed an IPv4 address that would escape the check.
-_TUNNELS = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2002::/16"))
+#: IPv6 as the internet routes it; NAT64, site-local and all the rest lie outside.
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+#: Public by the registries, and yet not the internet: documentation, 6to4 (an IPv4 address in disguise) and
+#: its relays, protocol assignments (Oracle's metadata, 192.0.0.192), Azure's platform address.
+_SPECIAL = tuple(
+    ipaddress.ip_network(network)
+    for network in ("3fff::/20", "2002::/16", "192.88.99.0/24", "192.0.0.0/24", "168.63.129.16/32")
+)
+#: A host that ends in a number is an IPv4 address to some resolvers: 127.1, 0177.0.0.1, 0x7f000001.
+_ENDS_IN_NUMBER = re.compile(r"(?:^|\.)(?:\d+|0[xX][0-9a-fA-F]*)\.?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +54,15 @@ class _ForbiddenAddress(OSError):
 
 
 class HttpSource:
-    """`ImageSource` over http and https. Create it inside the running event loop."""
+    """`ImageSource` over http and https. Create it inside the running event loop.
 
-    def __init__(self, options: FetchOptions) -> None:
+    Args:
+        resolver: Turns names into addresses; by default as the machine does.
+    """
+
+    def __init__(self, options: FetchOptions, resolver: AbstractResolver | None = None) -> None:
         self._options = options
-        resolver = aiohttp.ThreadedResolver()
+        resolver = resolver or aiohttp.ThreadedResolver()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 resolver=resolver if options.allow_private else _PublicResolver(resolver),
@@ -106,6 +119,9 @@ class HttpSource:
             raise SourceUnavailable(
                 f"image_url: {url.host} does not answer ({type(error).__name__})"
             ) from None
+        except ValueError:
+            # A name that cannot be asked for: a NUL in it, a label of more than 63 bytes.
+            raise BadUrl("image_url: is not a valid URL") from None
         raise BadUrl(f"image_url: more than {self._options.max_redirects} redirects")
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
@@ -130,10 +146,10 @@ class HttpSource:
         if self._options.allow_private or url.host is None:
             return
         try:
-            address = ipaddress.ip_address(url.host)
+            public = is_public(ipaddress.ip_address(url.host))
         except ValueError:
-            return
-        if not is_public(address):
+            public = _ENDS_IN_NUMBER.search(url.host) is None
+        if not public:
             raise BadUrl(f"image_url: {url.host} is not a public address")
 
 
@@ -160,9 +176,10 @@ def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return is_public(address.ipv4_mapped)
-        if any(address in network for network in _TUNNELS):
+        if address not in _GLOBAL_UNICAST:
             return False
-    return address.is_global and not address.is_multicast
+    special = any(address in network for network in _SPECIAL)
+    return address.is_global and not address.is_multicast and not special
 
 
 def _parse(url: str) -> URL:

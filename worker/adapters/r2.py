@@ -97,7 +97,8 @@ class R2Store:
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
             code = error.response.get("Error", {}).get("Code", "unknown")
             if status in _REFUSED:
-                raise AuthError(f"R2_ACCESS_KEY_ID / R2_SECRET_ACCESS_KEY: refused ({code})") from None
+                message = f"R2_ACCESS_KEY_ID / R2_SECRET_ACCESS_KEY: refused ({code})"
+                raise AuthError(message, dependency="store") from None
             if status == 404:
                 raise StoreUnavailable(f"R2_BUCKET: there is no bucket {self._options.bucket}") from None
             raise StoreUnavailable(f"R2: {code} ({status})") from None

@@ -5,10 +5,12 @@ Keys, all under the processor list's name as prefix (`processor_tasks:…`):
     workers          sorted set  worker → deadline of its heartbeat
     claims           hash        claim id → raw payload
     lease            sorted set  claim id → deadline
+    jobs             hash        claim id → job, once the worker has read the payload
     delayed          sorted set  claim id + payload → when to try again
-    meta:<job>       hash        deliveries, crashes, first seen, last error
+    meta:<job>       hash        holder, waiting (claim ids), deliveries, crashes, failed:<code>, first seen
     done:<job>       string      the result, zlib-compressed, expiring
-    dead             list        envelopes of jobs that failed
+    dead             list        envelopes of jobs that failed (see dead_letters.py)
+    taken            string      how many jobs were ever taken off the queue
 
 All deadlines are by Redis TIME, never by a worker's clock. Every transition is one Lua script, fenced by the
 claim id, and safe to repeat.
@@ -16,33 +18,35 @@ claim id, and safe to repeat.
 
 from __future__ import annotations
 
-import hashlib
 import time
 import uuid
 import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.commands.core import AsyncScript
-from redis.exceptions import AuthenticationError, RedisError
 
-from worker.errors import AuthError, QueueUnavailable, SettingsError
+from worker.adapters.redis_server import RedisServer
+from worker.errors import AuthError, QueueUnavailable
 from worker.ports import Claim
+
+T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
 
 #: BLMOVE waits this long; it is never cancelled, so a stop takes up to as long.
 _BLOCK_SECONDS = 1
-_SOCKET_TIMEOUT = 5.0
 #: A worker silent for longer than this cannot come back (see reap.lua).
 _FORGET_WORKER_SECONDS = 3600
-_OLDEST_REDIS = (6, 2)
+#: What is known of an unfinished job outlives any time that it may wait in the queue.
+_REMEMBER_SECONDS = 7 * 86400
+#: A job pushed again while it runs is looked at this often.
+_TWIN_SECONDS = 1.0
+#: reap.lua moves this many of each kind in one call.
+_REAP_BATCH = 100
+#: Results are small and repetitive: more effort buys little.
+_ZLIB_LEVEL = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class QueueOptions:
     hosting_queue: str
     lease_seconds: float
     result_ttl_seconds: int
-    #: How long Redis remembers a job that is not finished, in seconds.
+    #: For how long a job that is not finished is tried again, in seconds.
     job_max_age_seconds: float
 
 
@@ -76,84 +80,113 @@ class RedisQueue:
     ) -> None:
         self._options = options
         self._job_key = job_key
-        self._worker = worker_id or uuid.uuid4().hex
-        # redis-py's own retries would repeat a push whose reply was lost.
-        self._redis = self._connect(url, _SOCKET_TIMEOUT)
-        self._blocking = self._connect(url, _BLOCK_SECONDS + _SOCKET_TIMEOUT)
-        self._scripts = {
-            path.stem: self._redis.register_script(path.read_text())
-            for path in (Path(__file__).parent / "lua").glob("*.lua")
-        }
+        self._worker = worker_id or uuid.uuid4().hex[:16]
+        self._server = RedisServer(url)
+        self._doorbell = RedisServer(url, blocking_seconds=_BLOCK_SECONDS)
+        self._inbox = self._key("inbox", self._worker)
+        self._meta, self._done = self._key("meta", ""), self._key("done", "")
+        self._remember = int(max(_REMEMBER_SECONDS, 2 * options.job_max_age_seconds))
+        self._claims = 0
+        #: Claim ids that claim.lua was called with and whose reply has not come.
+        self._asked: list[str] = []
+        #: Payloads by claim id that Redis may not know the job of yet.
+        self._unidentified: dict[str, bytes] = {}
         self._held: set[str] = set()
         self._finishing: set[str] = set()
+        self._lost: set[str] = set()
         self._renewed_at = float("-inf")
         self._reap_from = float("-inf")
-
-    @staticmethod
-    def _connect(url: str, timeout: float) -> Redis:
-        return Redis.from_url(
-            url,
-            retry=Retry(NoBackoff(), 0),
-            socket_timeout=timeout,
-            socket_connect_timeout=_SOCKET_TIMEOUT,
-            health_check_interval=0,
-        )
 
     def _key(self, *parts: str) -> str:
         return ":".join((self._options.processor_queue, *parts))
 
-    async def fetch(self) -> Claim | None:
-        """Claim the next job; waits about a second, then answers None.
+    async def check(self) -> str:
+        """Redis answers, is new enough and no cluster."""
+        line, uptime = await self._guard(self._server.inspect())
+        # A server that has just come back: whoever lives has not renewed yet.
+        grace = self._options.lease_seconds - uptime
+        self._reap_from = max(self._reap_from, time.monotonic() + grace)
+        count = self._server.client.llen(self._options.processor_queue)
+        waiting = await self._guard(self._server.call(count))
+        return f"{line}, {waiting} jobs waiting"
 
-        BLMOVE's reply is only a doorbell, the inbox is the truth: a reply that gets lost leaves the job
-        there, where the next call finds it.
+    async def fetch(self, limit: int) -> list[Claim]:
+        """Claim up to `limit` jobs, as many as there are; waits about a second for the first.
+
+        BLMOVE's reply is only a doorbell: one that gets lost leaves the job in the inbox for the next call.
         """
-        if time.monotonic() - self._renewed_at > self._options.lease_seconds / 2:
+        if not self._known_alive():
             # A worker must be known to the reaper before anything can lie in its inbox.
-            await self.renew()
-        inbox = self._key("inbox", self._worker)
-        payload: bytes | None = await self._call(self._redis.lindex(inbox, 0))
-        if payload is None:
-            payload = await self._call(
-                self._blocking.blmove(
-                    self._options.processor_queue, inbox, timeout=_BLOCK_SECONDS, src="LEFT", dest="RIGHT"
-                )
+            await self._beat()
+        if not self._unidentified and not await self._take(limit):
+            queue, inbox = self._options.processor_queue, self._inbox
+            command = self._doorbell.client.blmove(
+                queue, inbox, timeout=_BLOCK_SECONDS, src="LEFT", dest="RIGHT"
             )
-        return None if payload is None else await self._claim(inbox, payload)
+            if await self._guard(self._doorbell.call(command)) is None:
+                return []
+            await self._take(limit)
+        return await self._identify()
 
-    async def _claim(self, inbox: str, payload: bytes) -> Claim | None:
-        job = self._job_key(payload)
-        claim_id = f"{job}:{uuid.uuid4().hex}"
+    async def _take(self, limit: int) -> bool:
+        """Let claim.lua take jobs; after a lost reply it is asked with the same claim ids again."""
+        before = len(self._asked)
+        for _ in range(limit - before):
+            self._claims += 1
+            self._asked.append(f"{self._worker}-{self._claims}")
+        names = ("claims", "lease", "workers", "taken")
         reply = await self._run(
             "claim",
-            [inbox, self._key("claims"), self._key("lease"), self._key("meta", job), self._key("done", job)],
-            [
-                claim_id,
-                hashlib.sha1(payload, usedforsecurity=False).hexdigest(),
-                self._options.lease_seconds,
-                int(2 * self._options.job_max_age_seconds),
-            ],
+            [self._options.processor_queue, self._inbox, *(self._key(name) for name in names)],
+            [self._worker, self._options.lease_seconds, before, *self._asked],
         )
-        if reply is None:
-            return None
-        payload, deliveries, crashes, age, record = reply
-        recorded = zlib.decompress(record) if record else None
-        self._held.add(claim_id)
-        return Claim(claim_id, payload, deliveries, crashes, float(age), recorded)
+        self._asked = []
+        taken = {name.decode(): payload for name, payload in zip(reply[::2], reply[1::2], strict=True)}
+        self._held |= taken.keys()
+        self._unidentified |= taken
+        return bool(taken)
+
+    async def _identify(self) -> list[Claim]:
+        """Tell Redis which jobs the claims are for; lost ones drop out, and twins that must wait."""
+        if not self._unidentified:
+            return []
+        named = [
+            part for name, payload in self._unidentified.items() for part in (name, self._job_key(payload))
+        ]
+        keys = [self._key(name) for name in ("claims", "lease", "jobs", "delayed")]
+        known = await self._run(
+            "identify", keys, [self._meta, self._done, self._remember, _TWIN_SECONDS, *named]
+        )
+        taken, self._unidentified = self._unidentified, {}
+        claims = [
+            _claim(name, payload, facts)
+            for (name, payload), facts in zip(taken.items(), known, strict=True)
+            if facts
+        ]
+        self._held -= taken.keys() - {claim.id for claim in claims}
+        return claims
 
     async def renew(self) -> frozenset[str]:
-        """Extend the heartbeat and all leases of this worker; returns the ids of claims that were lost."""
+        """Extend all leases of this worker; returns the ids of claims that were lost."""
+        await self._beat()
+        lost, self._lost = frozenset(self._lost), set()
+        return lost
+
+    async def _beat(self) -> None:
         started = time.monotonic()
-        lost = await self._run(
+        reply = await self._run(
             "renew",
             [self._key("workers"), self._key("lease")],
             [self._worker, self._options.lease_seconds, *self._held],
         )
         self._renewed_at = started
         # Whatever is being acked while this call runs is gone from the leases, but not lost.
-        names = frozenset(claim.decode() for claim in lost) & (self._held - self._finishing)
-        self._held -= names
-        return names
+        gone = {claim.decode() for claim in reply} & (self._held - self._finishing)
+        self._held -= gone
+        self._lost |= gone
+
+    def _known_alive(self) -> bool:
+        return time.monotonic() - self._renewed_at < self._options.lease_seconds / 2
 
     async def ack(self, claim: Claim, result: bytes) -> bool:
         """Hand the result on, record it and drop the claim, all at once. False: the claim was lost."""
@@ -164,100 +197,104 @@ class RedisQueue:
         return await self._finish(claim, result, envelope)
 
     async def _finish(self, claim: Claim, result: bytes, envelope: bytes) -> bool:
-        job = claim.id.partition(":")[0]
-        keys = [
-            self._key("claims"),
-            self._key("lease"),
-            self._key("meta", job),
-            self._key("done", job),
-            self._options.hosting_queue,
-            self._key("dead"),
-        ]
-        record = zlib.compress(result)
-        return await self._let_go(
-            "finish", keys, claim, [result, record, self._options.result_ttl_seconds, envelope]
-        )
+        keys = [*self._claim_keys(), self._options.hosting_queue, self._key("dead")]
+        record = zlib.compress(result, _ZLIB_LEVEL)
+        ttl = self._options.result_ttl_seconds
+        arguments = (self._meta, self._done, result, record, ttl, envelope)
+        return await self._let_go("finish", keys, claim.id, arguments)
 
-    async def retry(self, claim: Claim, delay: float, reason: str) -> bool:
-        """Give the job back, to be claimed again after `delay` seconds."""
-        return await self._give_back(claim, max(delay, 0.0), reason)
+    async def retry(self, claim: Claim, delay: float, code: str) -> bool:
+        """Give the job back because of the error `code`, to be claimed again after `delay` seconds."""
+        return await self._give_back(claim.id, delay, code)
 
     async def release(self, claim: Claim) -> bool:
         """Give the job back at once, to the head of the queue, as if it had never been claimed."""
-        return await self._give_back(claim, -1, "")
+        return await self._give_back(claim.id, 0.0, "")
 
-    async def _give_back(self, claim: Claim, delay: float, reason: str) -> bool:
-        job = claim.id.partition(":")[0]
-        keys = [
-            self._key("claims"),
-            self._key("lease"),
-            self._key("meta", job),
-            self._options.processor_queue,
-            self._key("delayed"),
-        ]
-        return await self._let_go("retry", keys, claim, [delay, reason])
+    async def _give_back(self, claim_id: str, delay: float, code: str) -> bool:
+        keys = [*self._claim_keys(), self._options.processor_queue, self._key("delayed")]
+        return await self._let_go("retry", keys, claim_id, [self._meta, delay, code])
+
+    async def suspend(self, claim: Claim, waiting: bool) -> bool:
+        """Say whether a claimed job only waits for its turn: a crash meanwhile is not held against it."""
+        keys = [self._key("claims"), self._key("jobs")]
+        return bool(await self._run("suspend", keys, [claim.id, self._meta, int(waiting)]))
+
+    def _claim_keys(self) -> list[str]:
+        return [self._key(name) for name in ("claims", "lease", "jobs")]
 
     async def _let_go(
-        self, script: str, keys: Sequence[str], claim: Claim, arguments: Sequence[str | bytes | float]
+        self, script: str, keys: Sequence[str], claim_id: str, arguments: Sequence[str | bytes | float]
     ) -> bool:
-        self._finishing.add(claim.id)
+        self._finishing.add(claim_id)
         try:
-            done = await self._run(script, keys, [claim.id, *arguments])
-            self._held.discard(claim.id)
+            done = await self._run(script, keys, [claim_id, *arguments])
+            self._held.discard(claim_id)
         finally:
-            self._finishing.discard(claim.id)
+            self._finishing.discard(claim_id)
         return bool(done)
 
     async def reap(self) -> int:
         """Give back what dead workers held, promote retries that are due; returns how many jobs moved.
 
-        After Redis was away every lease looks expired, so reaping waits until live workers could renew.
+        Who has not renewed does not judge: after Redis was away, or this worker stood still, every lease
+        looks expired, so reaping waits until live workers could renew.
         """
-        if time.monotonic() < self._reap_from:
-            return 0
-        queue = self._options.processor_queue
-        expired, drained, promoted = await self._run(
-            "reap",
-            [queue, *(self._key(name) for name in ("claims", "lease", "workers", "delayed"))],
-            [self._key("inbox", ""), self._key("meta", ""), _FORGET_WORKER_SECONDS],
-        )
-        if expired or drained:
-            _log.warning("queue.reaped", claims=expired, inbox=drained)
-        return int(expired + drained + promoted)
-
-    async def check(self) -> str:
-        """Redis answers, is new enough and no cluster."""
-        info = await self._call(self._redis.info())
-        version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
-        if version < _OLDEST_REDIS:
-            raise SettingsError(
-                f"REDIS_URL: Redis {info['redis_version']} is too old, 6.2 or newer is needed"
-            )
-        if info.get("cluster_enabled") or info.get("redis_mode") == "cluster":
-            raise SettingsError("REDIS_URL: Redis Cluster is not supported, the ack spans two keys")
-        waiting = await self._call(self._redis.llen(self._options.processor_queue))
-        return f"Redis {info['redis_version']}, {waiting} jobs waiting"
+        names = ("claims", "lease", "jobs", "workers", "delayed")
+        keys = [self._options.processor_queue, *(self._key(name) for name in names)]
+        inboxes = self._key("inbox", "")
+        arguments = (inboxes, self._meta, self._remember, _FORGET_WORKER_SECONDS)
+        moved, more = 0, True
+        while more and self._known_alive() and time.monotonic() >= self._reap_from:
+            expired, drained, promoted = await self._run("reap", keys, arguments)
+            if expired or drained:
+                _log.warning("queue.reaped", claims=expired, inbox=drained)
+            moved += expired + drained + promoted
+            more = max(expired, drained, promoted) >= _REAP_BATCH
+        return moved
 
     async def close(self) -> None:
-        """Sign off and close the connections."""
+        """Give back what is still held, sign off and close the connections."""
         try:
-            await self._redis.zrem(self._key("workers"), self._worker)
-        except RedisError:
-            _log.info("queue.no_farewell", worker=self._worker)
-        await self._redis.aclose()
-        await self._blocking.aclose()
+            if self._renewed_at > float("-inf"):
+                await self._say_farewell()
+        except (QueueUnavailable, AuthError) as error:
+            _log.info("queue.no_farewell", worker=self._worker, error=error.message)
+        await self._server.close()
+        await self._doorbell.close()
+
+    async def _say_farewell(self) -> None:
+        for claim_id in tuple(self._held):
+            await self._give_back(claim_id, 0.0, "")
+        keys = [self._options.processor_queue, self._inbox, self._key("workers")]
+        await self._run("farewell", keys, [self._worker])
 
     async def _run(self, name: str, keys: Sequence[str], arguments: Sequence[str | bytes | float]) -> Any:
-        script: AsyncScript = self._scripts[name]
-        return await self._call(script(keys=keys, args=arguments))
+        return await self._guard(self._server.run(name, keys, arguments))
 
-    async def _call(self, command: Awaitable[Any]) -> Any:
+    async def _guard(self, command: Awaitable[T]) -> T:
+        """Note when Redis is away: for a lease's time after that nothing is reaped."""
         try:
             return await command
-        except AuthenticationError as error:
-            raise AuthError(
-                f"REDIS_URL: Redis refused the password or user: {type(error).__name__}"
-            ) from None
-        except (RedisError, OSError, TimeoutError) as error:
+        except QueueUnavailable:
             self._reap_from = time.monotonic() + self._options.lease_seconds
-            raise QueueUnavailable(f"Redis: {type(error).__name__}") from error
+            raise
+
+
+def _claim(name: str, payload: bytes, facts: Sequence[bytes]) -> Claim:
+    """A claim from what identify.lua knows: age, record, then the job's meta hash."""
+    age, record, *pairs = facts
+    meta = {field.decode(): value for field, value in zip(pairs[::2], pairs[1::2], strict=True)}
+    return Claim(
+        id=name,
+        payload=payload,
+        deliveries=int(meta["deliveries"]),
+        crashes=int(meta.get("crashes", 0)),
+        age=float(age),
+        recorded=zlib.decompress(record) if record else None,
+        failures={
+            field.removeprefix("failed:"): int(count)
+            for field, count in meta.items()
+            if field.startswith("failed:")
+        },
+    )

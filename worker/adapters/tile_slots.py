@@ -125,6 +125,11 @@ def sweep() -> tuple[str, ...]:
     return tuple(path.name for path in _DIRECTORY.glob(f"{_PREFIX}*") if _is_orphan(path) and _removed(path))
 
 
+def is_gone(name: str) -> bool:
+    """Whether a region known to the server is one of ours whose file was removed: nobody uses it any more."""
+    return name.startswith(_PREFIX) and not (_DIRECTORY / name).exists()
+
+
 def _is_orphan(path: Path) -> bool:
     with _opened(path) as file:
         if file is None:

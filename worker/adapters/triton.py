@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from tritonclient.grpc import InferInput, InferRequestedOutput, service_pb2
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
+from worker import metrics
 from worker.adapters import tile_slots
 from worker.adapters.tile_slots import Slot, TileSlots
 from worker.errors import InpainterUnavailable, ModelError, SettingsError
@@ -31,6 +33,10 @@ _INT32_MAX = 2**31 - 1
 _IMAGE, _MASK, _INPAINTED = "image", "mask", "inpainted"
 #: What a server that was restarted says about a region it no longer knows.
 _UNKNOWN_REGION = "Unable to find shared memory region"
+#: What a server that is stopping says: it puts its models away before it stops listening.
+_UNKNOWN_MODEL = "Request for unknown model"
+#: A tile that came back so recently proves as much as a tile of our own.
+_PROOF_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,8 @@ class TritonInpainter:
         self._models: dict[int, str] = {}
         self._slots: dict[int, TileSlots] = {}
         self._opening = asyncio.Lock()
+        self._discovering = asyncio.Lock()
+        self._answered_at = float("-inf")
         # A region is known to the one server it was registered with.
         self._shared = options.shared_memory != "off" and "," not in options.url
         if options.shared_memory == "on" and not self._shared:
@@ -66,8 +74,9 @@ class TritonInpainter:
 
     async def tile_sizes(self) -> tuple[int, ...]:
         """The served tile sizes in px, ascending."""
-        if not self._models:
-            self._models = await self._discover()
+        while not self._models:
+            async with self._discovering:
+                self._models = self._models or await self._discover()
         return tuple(sorted(self._models))
 
     async def inpaint(self, image: Image, mask: Mask) -> Image:
@@ -83,13 +92,14 @@ class TritonInpainter:
         raise AssertionError("attempts must be at least 1")
 
     async def check(self) -> str:
-        """Triton answers, serves tile models, and a tiny tile goes through: a dead model can look ready."""
-        self._models = {}
+        """Triton answers, serves tile models, and a tile goes through: a dead model can look ready."""
+        self._models = await self._discover()
         sizes = await self.tile_sizes()
-        image = np.full((sizes[0], sizes[0], 3), 128, np.uint8)
-        mask = np.zeros((sizes[0], sizes[0], 1), np.uint8)
-        mask[8:16, 8:16] = 255
-        await self.inpaint(image, mask)
+        if time.monotonic() - self._answered_at > _PROOF_SECONDS:
+            image = np.full((sizes[0], sizes[0], 3), 128, np.uint8)
+            mask = np.zeros((sizes[0], sizes[0], 1), np.uint8)
+            mask[8:16, 8:16] = 255
+            await self.inpaint(image, mask)
         served = ", ".join(f"{self._models[size]} ({size} px)" for size in sizes)
         return f"Triton serves {served}, by {'shared memory' if self._shared else 'gRPC'}"
 
@@ -154,14 +164,17 @@ class TritonInpainter:
             raise ModelError(f"{self._models.get(shape[0])} answered with no uint8 tile of {shape[0]} px")
 
     async def _infer(self, size: int, inputs: list[InferInput], output: InferRequestedOutput) -> Any:
-        return await self._call(
-            self._client.infer(
-                self._models[size],
-                inputs,
-                outputs=[output],
-                client_timeout=self._options.timeout_seconds,
+        model = self._models.get(size)
+        if model is None:
+            raise InpainterUnavailable("Triton went away")
+        with metrics.TRITON_SECONDS.time():
+            reply = await self._call(
+                self._client.infer(
+                    model, inputs, outputs=[output], client_timeout=self._options.timeout_seconds
+                )
             )
-        )
+        self._answered_at = time.monotonic()
+        return reply
 
     async def _open_slots(self, size: int) -> TileSlots | None:
         """The slots for a size, made and registered at its first tile; None where memory is not shared."""
@@ -174,10 +187,13 @@ class TritonInpainter:
                 except OSError as error:
                     self._give_up_sharing(f"/dev/shm: {error.strerror}")
                     return None
-                if await self._register(slots):
-                    self._slots[size] = slots
-                else:
-                    slots.close()
+                try:
+                    if await self._register(slots):
+                        self._slots[size] = slots
+                finally:
+                    if size not in self._slots:
+                        slots.close()
+                await self._drop_regions_of_the_dead()
             return self._slots.get(size)
 
     async def _register(self, slots: TileSlots) -> bool:
@@ -191,6 +207,16 @@ class TritonInpainter:
             self._give_up_sharing(error.message())
             return False
         return True
+
+    async def _drop_regions_of_the_dead(self) -> None:
+        """A worker that was killed never unregistered: the server would keep its memory for good."""
+        try:
+            status = await self._client.get_system_shared_memory_status(client_timeout=5.0)
+            for name in filter(tile_slots.is_gone, status.regions):
+                await self._client.unregister_system_shared_memory(name, client_timeout=5.0)
+                _log.info("triton.region_dropped", region=name)
+        except InferenceServerException as error:
+            _log.info("triton.unregister_failed", status=str(error.status()))
 
     def _give_up_sharing(self, reason: str) -> None:
         if self._options.shared_memory == "on":
@@ -217,7 +243,7 @@ class TritonInpainter:
             return await request
         except InferenceServerException as error:
             status = str(error.status() or "").removeprefix("StatusCode.")
-            if status in _TRANSIENT:
+            if status in _TRANSIENT or _UNKNOWN_MODEL in error.message():
                 self._models = {}
                 raise InpainterUnavailable(f"Triton: {status}") from None
             raise ModelError(f"Triton: {status}: {error.message()}") from None

@@ -1,19 +1,36 @@
--- Take the head of the own inbox under a fresh claim with a lease.
--- KEYS inbox, claims, lease, meta:<job>, done:<job>
--- ARGV claim id, SHA-1 of the payload the caller saw, lease seconds, seconds to remember the job
--- Returns nil when the head is another payload, else {payload, deliveries, crashes, age in s, recorded result or false}.
-local payload = redis.call('LINDEX', KEYS[1], 0)
-if not payload or redis.sha1hex(payload) ~= ARGV[2] then
-  return nil
-end
+-- Claim jobs: first what BLMOVE left in the own inbox, then this worker's share of what waits in the queue.
+-- KEYS queue, inbox, claims, lease, workers, taken
+-- ARGV worker, lease seconds, how many claim ids were asked with before, claim ids…
+-- Returns {claim id, payload, …}. An id that was asked with before answers as it did then: its reply was lost.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
-redis.call('LPOP', KEYS[1])
-redis.call('HSET', KEYS[2], ARGV[1], payload)
-redis.call('ZADD', KEYS[3], now + tonumber(ARGV[3]), ARGV[1])
-local deliveries = redis.call('HINCRBY', KEYS[4], 'deliveries', 1)
-redis.call('HSETNX', KEYS[4], 'first', string.format('%.3f', now))
-redis.call('EXPIRE', KEYS[4], ARGV[4])
-local first = tonumber(redis.call('HGET', KEYS[4], 'first'))
-local crashes = tonumber(redis.call('HGET', KEYS[4], 'crashes') or 0)
-return {payload, deliveries, crashes, string.format('%.3f', now - first), redis.call('GET', KEYS[5])}
+local deadline = now + tonumber(ARGV[2])
+local first = 4 + tonumber(ARGV[3])
+local reply = {}
+for index = 4, first - 1 do
+  local payload = redis.call('HGET', KEYS[3], ARGV[index])
+  if payload then
+    reply[#reply + 1] = ARGV[index]
+    reply[#reply + 1] = payload
+  end
+end
+-- A burst is shared out evenly: the worker that comes first does not take all of it.
+local workers = math.max(1, redis.call('ZCOUNT', KEYS[5], now, '+inf'))
+local share = redis.call('LLEN', KEYS[2]) + math.ceil(redis.call('LLEN', KEYS[1]) / workers)
+local taken = 0
+for index = first, math.min(#ARGV, first + share - 1) do
+  -- Popping comes before writing, so that a Redis out of memory can still be emptied.
+  local payload = redis.call('LPOP', KEYS[2]) or redis.call('LPOP', KEYS[1])
+  if not payload then
+    break
+  end
+  redis.call('HSET', KEYS[3], ARGV[index], payload)
+  redis.call('ZADD', KEYS[4], deadline, ARGV[index])
+  reply[#reply + 1] = ARGV[index]
+  reply[#reply + 1] = payload
+  taken = taken + 1
+end
+if taken > 0 then
+  redis.call('INCRBY', KEYS[6], taken)
+end
+return reply

@@ -4,6 +4,8 @@
 -- Returns the claims that were lost.
 local time = redis.call('TIME')
 local deadline = tonumber(time[1]) + tonumber(time[2]) / 1e6 + tonumber(ARGV[2])
+-- In a Redis out of memory a script may write once it has deleted.
+redis.call('ZREM', KEYS[1], ARGV[1])
 redis.call('ZADD', KEYS[1], deadline, ARGV[1])
 local lost = {}
 for index = 3, #ARGV do

@@ -1,21 +1,25 @@
--- Give a job back: to the head of the queue at once and uncounted, or after a delay.
--- KEYS claims, lease, meta:<job>, queue, delayed
--- ARGV claim id, delay in seconds (negative: at once, and forget this delivery), reason
+-- Give a job back: to the head of the queue at once and uncounted, or after a delay, with its failure counted.
+-- KEYS claims, lease, jobs, queue, delayed
+-- ARGV claim id, prefix of meta hashes, delay in seconds, code of the error or '' (at once, forget this delivery)
 -- Returns 1, or 0 when the claim is no longer held.
 local payload = redis.call('HGET', KEYS[1], ARGV[1])
 if not payload then
   return 0
 end
+local job = redis.call('HGET', KEYS[3], ARGV[1])
 redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
-local delay = tonumber(ARGV[2])
-if delay < 0 then
-  redis.call('HINCRBY', KEYS[3], 'deliveries', -1)
+redis.call('HDEL', KEYS[3], ARGV[1])
+if ARGV[4] == '' then
+  -- A claim that was never identified was not counted either.
+  if job and redis.call('HEXISTS', ARGV[2] .. job, 'deliveries') == 1 then
+    redis.call('HINCRBY', ARGV[2] .. job, 'deliveries', -1)
+  end
   redis.call('LPUSH', KEYS[4], payload)
   return 1
 end
 local time = redis.call('TIME')
-redis.call('HSET', KEYS[3], 'last_error', ARGV[3])
+redis.call('HINCRBY', ARGV[2] .. job, 'failed:' .. ARGV[4], 1)
 -- The claim id keeps equal payloads apart: a sorted set would merge them, and lose a submission.
-redis.call('ZADD', KEYS[5], tonumber(time[1]) + tonumber(time[2]) / 1e6 + delay, ARGV[1] .. '\n' .. payload)
+redis.call('ZADD', KEYS[5], tonumber(time[1]) + tonumber(time[2]) / 1e6 + ARGV[3], ARGV[1] .. '\n' .. payload)
 return 1

@@ -1,0 +1,45 @@
+"""Counts what lies in Redis, over a connection of its own, so that no claim ever waits for a scrape."""
+
+from __future__ import annotations
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from worker.backlog import Backlog
+from worker.errors import QueueUnavailable
+
+_TIMEOUT_SECONDS = 2.0
+
+
+class RedisBacklog:
+    """`BacklogSource` for the keys that `redis_queue.py` describes."""
+
+    def __init__(self, url: str, processor_queue: str) -> None:
+        self._queue = processor_queue
+        self._redis = Redis.from_url(
+            url,
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=_TIMEOUT_SECONDS,
+            socket_connect_timeout=_TIMEOUT_SECONDS,
+        )
+
+    async def sample(self) -> Backlog:
+        """One round trip."""
+        queue = self._queue
+        try:
+            async with self._redis.pipeline(transaction=True) as counts:
+                counts.llen(queue)
+                counts.zcard(f"{queue}:delayed")
+                counts.zcard(f"{queue}:lease")
+                counts.llen(f"{queue}:dead")
+                counts.get(f"{queue}:taken")
+                waiting, delayed, claimed, dead, taken = await counts.execute()
+        except (RedisError, OSError, TimeoutError) as error:
+            raise QueueUnavailable(f"Redis: {type(error).__name__}") from None
+        return Backlog(waiting, delayed, claimed, dead, int(taken or 0))
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._redis.aclose()

@@ -1,0 +1,112 @@
+"""One Redis server: connections without retries of their own, scripts, and its errors as ours."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.commands.core import AsyncScript
+from redis.exceptions import (
+    AuthenticationError,
+    NoPermissionError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
+
+from worker.errors import AuthError, QueueUnavailable, SettingsError
+
+_SOCKET_TIMEOUT = 5.0
+_OLDEST = (6, 2)
+#: How Redis says, out of a script, that the user may not run a command or touch a key.
+_FORBIDDEN = ("can't run this command", "can't access at least one of the keys", "NOPERM", "no permissions")
+
+
+class RedisServer:
+    """Commands and scripts on one server.
+
+    Args:
+        url: redis:// or rediss://, with user and password if needed.
+        blocking_seconds: How long a blocking command may wait beyond the usual timeout.
+    """
+
+    def __init__(self, url: str, *, blocking_seconds: float = 0.0) -> None:
+        self.client = Redis.from_url(
+            url,
+            # redis-py's own retries would repeat a push whose reply was lost.
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=blocking_seconds + _SOCKET_TIMEOUT,
+            socket_connect_timeout=_SOCKET_TIMEOUT,
+            health_check_interval=0,
+        )
+        self._scripts: dict[str, AsyncScript] = {}
+
+    async def run(self, name: str, keys: Sequence[str], arguments: Sequence[str | bytes | float]) -> Any:
+        """Run `lua/<name>.lua`; Redis keeps it after the first time."""
+        script = self._scripts.get(name)
+        if script is None:
+            source = (Path(__file__).parent / "lua" / f"{name}.lua").read_text()
+            script = self._scripts[name] = self.client.register_script(source)
+        return await self.call(script(keys=keys, args=arguments))
+
+    async def call(self, command: Awaitable[Any]) -> Any:
+        """Await a command.
+
+        Raises:
+            AuthError: Password, user or the user's rights are refused.
+            QueueUnavailable: Any other error; its message is Redis's own where it says more than its name.
+        """
+        try:
+            return await command
+        except (AuthenticationError, NoPermissionError) as error:
+            raise AuthError(f"REDIS_URL: {_words(error)}") from None
+        except ReadOnlyError as error:
+            # The primary became a replica; a new connection may find the new primary.
+            await self.client.connection_pool.disconnect()
+            raise QueueUnavailable("Redis: READONLY, this is a replica") from error
+        except ResponseError as error:
+            if any(words in str(error) for words in _FORBIDDEN):
+                raise AuthError(f"REDIS_URL: {_words(error)}") from None
+            raise QueueUnavailable(f"Redis: {_words(error)}") from error
+        except (RedisError, OSError, TimeoutError) as error:
+            raise QueueUnavailable(f"Redis: {type(error).__name__}") from error
+
+    async def inspect(self) -> tuple[str, float]:
+        """One line about the server, and for how many seconds it has run.
+
+        Raises:
+            SettingsError: It is too old, or a cluster.
+            AuthError, QueueUnavailable: See `call`.
+        """
+        info = await self.call(self.client.info())
+        version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
+        if version < _OLDEST:
+            raise SettingsError(
+                f"REDIS_URL: Redis {info['redis_version']} is too old, 6.2 or newer is needed"
+            )
+        if info.get("cluster_enabled") or info.get("redis_mode") == "cluster":
+            raise SettingsError("REDIS_URL: Redis Cluster is not supported, the ack spans two keys")
+        line = f"{'Valkey' if 'valkey_version' in info else 'Redis'} {info['redis_version']}"
+        return ", ".join((line, *_dangers(info))), float(info["uptime_in_seconds"])
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.client.aclose()
+
+
+def _dangers(info: dict[str, Any]) -> list[str]:
+    """What lets this server lose jobs; see docs/operations.md."""
+    policy = str(info.get("maxmemory_policy", "noeviction"))
+    dangers = [] if info.get("aof_enabled") else ["appendonly is off: a restart loses jobs"]
+    if policy != "noeviction" and int(info.get("maxmemory", 0)):
+        dangers.append(f"maxmemory-policy is {policy}: it may evict jobs")
+    return dangers
+
+
+def _words(error: RedisError) -> str:
+    """The first words of what Redis said: it quotes commands and keys, never values."""
+    return str(error)[:160] or type(error).__name__

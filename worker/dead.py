@@ -1,0 +1,244 @@
+"""`operate-worker dead`: look at the jobs that failed, push them again, or forget them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, NoReturn, Protocol
+
+import typer
+
+from worker.bootstrap import open_dead_letters
+from worker.errors import WorkerError
+from worker.schemas import DeadLetter
+
+app = typer.Typer(
+    help="Jobs that failed for good: look at them, push them again, forget them.", no_args_is_help=True
+)
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+IdsArgument = Annotated[list[str] | None, typer.Argument(help="Ids, as `list` shows them.")]
+ReasonOption = Annotated[str | None, typer.Option("--reason", help="Only this error code, as model_error.")]
+RequestOption = Annotated[str | None, typer.Option("--request-id", help="Only jobs of this request.")]
+AgeOption = Annotated[
+    str | None, typer.Option("--older-than", help="Only letters older than 90s, 30m, 2h, 7d.")
+]
+AllOption = Annotated[bool, typer.Option("--all", help="All letters that the other options leave.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON, one object a line.")]
+
+
+class DeadLetterList(Protocol):
+    """What is read here; see `adapters/dead_letters.py`."""
+
+    async def now(self) -> float:
+        """Seconds since the epoch by the clock that stamps the letters."""
+
+    def walk(self) -> AsyncIterator[DeadLetter]:
+        """The letters, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which letters are meant; None: any."""
+
+    ids: frozenset[str] | None = None
+    reason: str | None = None
+    request_id: str | None = None
+    older_than: float | None = None
+
+    @classmethod
+    def read(
+        cls, ids: list[str] | None, reason: str | None, request_id: str | None, older_than: str | None
+    ) -> Filter:
+        """From the command line."""
+        age = None if older_than is None else _seconds(older_than)
+        return cls(frozenset(ids) if ids else None, reason, request_id, age)
+
+    def matches(self, letter: DeadLetter, now: float) -> bool:
+        """Whether a letter is meant.
+
+        Args:
+            letter: The letter.
+            now: Seconds since the epoch by Redis's clock.
+        """
+        return (
+            (self.ids is None or letter.id in self.ids)
+            and self.reason in (None, letter.reason)
+            and self.request_id in (None, letter.request_id)
+            and (self.older_than is None or now - letter.time > self.older_than)
+        )
+
+
+@app.command(name="list")
+def list_letters(
+    reason: ReasonOption = None,
+    request_id: RequestOption = None,
+    older_than: AgeOption = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many, the newest first.")] = 20,
+    every: AllOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List letters, newest first."""
+    chosen = Filter.read(None, reason, request_id, older_than)
+    _run(_list(chosen, None if every else limit, as_json))
+
+
+@app.command()
+def show(
+    letter_id: Annotated[str, typer.Argument(metavar="ID", help="As `list` shows it.")],
+    as_json: JsonOption = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="The job's bytes as they were pushed, nothing else.")
+    ] = False,
+) -> None:
+    """Show one letter with its job's payload."""
+    _run(_show(letter_id, as_json, raw))
+
+
+@app.command()
+def retry(
+    ids: IdsArgument = None,
+    reason: ReasonOption = None,
+    request_id: RequestOption = None,
+    older_than: AgeOption = None,
+    every: AllOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Push jobs again, as new submissions: each ends in one more result."""
+    chosen = Filter.read(ids, reason, request_id, older_than)
+    _require(chosen, every)
+    _run(_each(chosen, "retried", as_json))
+
+
+@app.command()
+def drop(
+    ids: IdsArgument = None,
+    reason: ReasonOption = None,
+    request_id: RequestOption = None,
+    older_than: AgeOption = None,
+    every: AllOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Forget letters, and the bytes of their jobs with them."""
+    chosen = Filter.read(ids, reason, request_id, older_than)
+    _require(chosen, every)
+    _run(_each(chosen, "dropped", as_json))
+
+
+async def _list(chosen: Filter, limit: int | None, as_json: bool) -> None:
+    async with open_dead_letters() as letters:
+        shown = 0
+        async for letter in _matching(letters, chosen):
+            if shown == limit:
+                typer.echo(f"… more: --limit {2 * shown}, --all", err=True)
+                return
+            typer.echo(json.dumps(_as_object(letter)) if as_json else _as_line(letter))
+            shown += 1
+        if not shown:
+            typer.echo("no dead letters", err=True)
+
+
+async def _show(letter_id: str, as_json: bool, raw: bool) -> None:
+    async with open_dead_letters() as letters:
+        async for letter in _matching(letters, Filter(ids=frozenset({letter_id}))):
+            if raw:
+                sys.stdout.buffer.write(letter.payload)
+                return
+            payload = letter.payload.decode("utf-8", "backslashreplace")
+            if as_json:
+                typer.echo(json.dumps({**_as_object(letter), "payload": payload}))
+                return
+            for name, value in _as_object(letter).items():
+                typer.echo(f"{name:<16}{_printable(value)}")
+            typer.echo(f"{'payload':<16}{_printable(payload)}")
+            return
+    _fail(f"no dead letter {letter_id}")
+
+
+async def _each(
+    chosen: Filter,
+    done: Literal["retried", "dropped"],
+    as_json: bool,
+) -> None:
+    """Retry or drop every letter that is meant; one that is gone meanwhile was somebody else's."""
+    changed, gone, missing = 0, 0, set(chosen.ids or ())
+    async with open_dead_letters() as letters:
+        change = letters.retry if done == "retried" else letters.drop
+        async for letter in _matching(letters, chosen):
+            missing.discard(letter.id)
+            if await change(letter):
+                changed += 1
+            else:
+                gone += 1
+            if chosen.ids and not missing:
+                break
+    if as_json:
+        typer.echo(json.dumps({done: changed, "gone": gone, "missing": sorted(missing)}))
+    else:
+        typer.echo(f"{changed} {done}" + (f", {gone} gone meanwhile" if gone else ""))
+    if missing:
+        _fail(f"no dead letter {', '.join(sorted(missing))}")
+
+
+async def _matching(letters: DeadLetterList, chosen: Filter) -> AsyncIterator[DeadLetter]:
+    now = await letters.now()
+    async for letter in letters.walk():
+        if chosen.matches(letter, now):
+            yield letter
+
+
+def _as_object(letter: DeadLetter) -> dict[str, Any]:
+    return {
+        "id": letter.id,
+        "time": datetime.fromtimestamp(letter.time, UTC).isoformat(timespec="seconds"),
+        "reason": letter.reason,
+        "message": letter.message,
+        "request_id": letter.request_id,
+        "image_id": letter.image_id,
+        "target_language": letter.target_language,
+        "attempts": letter.attempts,
+        "crashes": letter.crashes,
+        "failures": dict(letter.failures),
+        "bytes": len(letter.payload),
+    }
+
+
+def _as_line(letter: DeadLetter) -> str:
+    time = datetime.fromtimestamp(letter.time, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    job = f"{letter.request_id}/{letter.image_id}"
+    return _printable(f"{letter.id}  {time}  {letter.reason}  {job}  {letter.message}")
+
+
+def _printable(value: object) -> str:
+    """Ids come from strangers: no control characters onto a terminal."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in str(value))
+
+
+def _seconds(text: str) -> float:
+    found = re.fullmatch(r"(\d+)([smhd])", text)
+    if found is None:
+        raise typer.BadParameter("a number and s, m, h or d, such as 30m", param_hint="--older-than")
+    return float(int(found[1]) * _UNITS[found[2]])
+
+
+def _require(chosen: Filter, every: bool) -> None:
+    if chosen == Filter() and not every:
+        raise typer.BadParameter("name ids, give a filter, or say --all")
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        asyncio.run(work)
+    except WorkerError as error:
+        _fail(f"{error.code}: {error.message}")
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(1)
