@@ -29,8 +29,11 @@ def object_key(template: str, job: Job, extension: str) -> str:
 
 
 def _safe(identifier: str) -> str:
-    """The id itself where it is harmless, else its harmless part and a hash that keeps two ids apart."""
+    """The id itself where it is harmless, else its harmless part and a hash that keeps two ids apart.
+
+    The tilde before the hash is in no harmless id: nobody can choose an id that becomes another one's key.
+    """
     cleaned = _UNSAFE.sub("_", identifier)[:_LONGEST]
     if cleaned == identifier:
         return identifier
-    return f"{cleaned}-{hashlib.sha256(identifier.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+    return f"{cleaned}~{hashlib.sha256(identifier.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"

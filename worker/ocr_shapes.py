@@ -11,7 +11,6 @@ A box is four points, more points, or [x1, y1, x2, y2]. Unknown keys are ignored
 
 from __future__ import annotations
 
-import math
 from typing import Any, NoReturn
 
 import cv2
@@ -28,6 +27,8 @@ _MAX_LINES = 20_000
 _MAX_TEXT = 10_000
 #: Coordinates beyond this are outside any picture that can be decoded.
 _MAX_COORDINATE = 1e6
+#: Engines score up to 1 or up to 100.
+_MAX_SCORE = 1e6
 #: Curved text is outlined with some tens of points.
 _MAX_POINTS = 1000
 
@@ -157,7 +158,8 @@ def _point(value: Any, field: str) -> tuple[float, float]:
 
 
 def _coordinate(value: Any, field: str) -> float:
-    if not _is_number(value) or not math.isfinite(value) or abs(value) > _MAX_COORDINATE:
+    # NaN fails the comparison too; an integer of 400 digits fits no float, so nothing else may touch it.
+    if not _is_number(value) or not abs(value) <= _MAX_COORDINATE:
         _fail(field, "has a coordinate that is not a finite number")
     return float(value)
 
@@ -172,7 +174,7 @@ def _text(value: Any, field: str) -> str:
 
 
 def _score(value: Any, field: str) -> float:
-    if not _is_number(value) or not math.isfinite(value):
+    if not _is_number(value) or not abs(value) <= _MAX_SCORE:
         _fail(field, f"must be a finite number, not {_kind(value)}")
     return float(value)
 

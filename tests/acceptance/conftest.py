@@ -65,7 +65,9 @@ class Workplace:
     def left_over(self) -> set[str]:
         """Keys that only jobs in progress may have."""
         keys = {key.decode() for key in self.client.keys("*") if isinstance(key, bytes)}
-        return {key for key in keys if not any(part in key for part in (":done:", ":dead", ":workers"))}
+        return {
+            key for key in keys if not any(part in key for part in (":done:", ":dead", ":workers", ":taken"))
+        }
 
     def close(self) -> None:
         for worker in self.workers:
@@ -91,6 +93,7 @@ def workplace(redis_url: str, triton: EmbeddedTriton, tmp_path: Path) -> Iterato
         "LOCAL_STORAGE_DIR": str(tmp_path / "store"),
         "SPOOL_DIR": str(tmp_path / "spool"),
         "FETCH_ALLOW_PRIVATE": "true",
+        "METRICS_PORT": "0",
         "LEASE_SECONDS": "2",
         "REAP_SECONDS": "0.2",
     }

@@ -72,6 +72,7 @@ _BROKEN = (
     KeyError,
     OverflowError,
     TypeError,
+    RuntimeError,  # libavif's errors
 )
 _ORIENTATION = 0x0112
 
