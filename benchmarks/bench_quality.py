@@ -115,7 +115,8 @@ def measure(
         for block in chosen
     )
     mask = _union(regions, poster.page.shape[:2])
-    prepared = prepare(poster.page, chosen, regions, sizes)
+    kept = [line.polygon for block in blocks if block not in chosen for line in block.lines]
+    prepared = prepare(poster.page, chosen, regions, sizes, kept=kept)
     answers = [restore(tile, network(tile.image, tile.mask)) for tile in prepared.tiles]
     network_patches = [patch for patches in answers for patch in patches]
     plates = {
@@ -124,7 +125,7 @@ def measure(
     }
     if whole and max(poster.page.shape[:2]) in sizes:
         plates["whole"] = network(poster.page, mask[..., None])
-    bare = prepare(poster.page, chosen, regions, sizes, PlanOptions(fill=FillOptions(grain=False)))
+    bare = prepare(poster.page, chosen, regions, sizes, PlanOptions(fill=FillOptions(grain=False)), kept=kept)
     plain = composite(poster.page, bare.fills)
     touched = _touched(poster, chosen, mask)
     filled = touched & _routed(chosen, prepared.routes, mask, {Route.FILL})

@@ -9,7 +9,8 @@ What happens to which picture (each rule is held by a test):
     16 bits a channel             8 bits; CMYK, YCbCr, LAB: sRGB (through the ICC profile where there is one)
     RGB with an ICC profile       pixels and profile are kept as they are
     alpha, transparent colour     straight RGB and `Page.alpha`, dropped where everything is opaque; fully
-                                  transparent pixels count as white, changed ones leave opaque
+                                  transparent pixels count as white, drawn ones leave opaque, erased
+                                  ones as transparent as what is around them
     EXIF orientation              applied
     truncated, unreadable         BadImage
     more than `max_pixels`        TooLarge, from the header alone

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.job import Image, Mask, Patch
+from worker.job import Image, Mask, Page, Patch
+
+#: Px around erased ink that tell how transparent its ground is.
+_BESIDE = 3
 
 
 def composite(rgb: Image, patches: Iterable[Patch]) -> Image:
@@ -21,6 +25,31 @@ def composite(rgb: Image, patches: Iterable[Patch]) -> Image:
     for patch in patches:
         blend(plate, patch)
     return plate
+
+
+def erased_page(page: Page, plate: Image, patches: Iterable[Patch]) -> Page:
+    """The page as a plate; where ink stood on a transparent ground, it is as transparent as around the ink.
+
+    Args:
+        page: As decoded.
+        plate: Its pixels with the patches blended in.
+        patches: Those that were.
+    """
+    if page.alpha is None:
+        return replace(page, rgb=plate)
+    erased = np.zeros(page.alpha.shape, np.uint8)
+    around: list[tuple[slice, slice]] = []
+    for patch in patches:
+        box = patch.box
+        erased[box.slices] |= patch.alpha
+        rows = slice(max(box.top - _BESIDE, 0), box.bottom + _BESIDE)
+        around.append((rows, slice(max(box.left - _BESIDE, 0), box.right + _BESIDE)))
+    alpha = page.alpha.copy()
+    for site in around:
+        under = np.where(erased[site] > 0, 255, 0).astype(np.uint8)
+        if alpha[site][under == 0].min(initial=255) < 255:  # else nothing around is transparent
+            alpha[site] = cv2.inpaint(alpha[site], under, _BESIDE, cv2.INPAINT_TELEA)
+    return replace(page, rgb=plate, alpha=alpha)
 
 
 def blend(rgb: Image, patch: Patch, left: int = 0, top: int = 0) -> None:

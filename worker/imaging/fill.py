@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -12,8 +12,8 @@ from worker.imaging import grain, ground
 from worker.imaging.ground import Floats, Surface
 from worker.job import Box, Image, Mask
 
-#: Ring points a surface is judged on.
-_MOST_JUDGED = 6000
+#: Ring points a surface is judged on, and pairs of neighbours that tell the noise.
+_MOST_JUDGED, _MOST_COMPARED = 4000, 1500
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,10 @@ class FillOptions:
     least_near: int = 4
     #: Highest order tried; a cubic follows a radial gradient under a headline within a level.
     highest_order: int = 3
-    #: Mean misfit in levels at which one colour needs no gradient, and a quadratic no cubic (rounding leaves
-    #: 0.25 for one channel and 0.38 for the worst of three).
+    #: Mean misfit in levels at which one colour needs no gradient (or no trend of `level` is left), and
+    #: a quadratic no cubic (rounding leaves 0.25 for one channel and 0.38 for the worst of three).
     flat: float = 0.08
+    level: float = 0.2
     clean: float = 0.42
     #: Side of the cells in which the surface must hold everywhere, not only on average.
     cell: float = 1.5
@@ -44,6 +45,7 @@ class FillOptions:
     #: Share of such pixels in the ring, and in a cell.
     most_outliers: float = 0.1
     most_cell_outliers: float = 0.35
+    least_hope: float = 0.6  #: share of the rim that must lie on some curve
     #: A line or an edge that enters the ink from outside `near` (and this many px) departs by so many levels;
     #: JPEG's ripples end within a block of 8 px.
     least_crossing: int = 6
@@ -51,14 +53,19 @@ class FillOptions:
     longest_contact: float = 0.3
     #: Even what stays within that may be the rim of something that lies under the ink.
     longest_hidden: float = 0.8
-    #: Whether a fill gets the ground's grain; the bare surface is for measuring.
+    #: Off for measuring: the bare surface.
     grain: bool = True
     #: The grain is learned from the ring beyond its rim where that holds so many px of the same ground.
     fewest_calm: int = 200
-    #: Noisier ground is texture.
+    #: Quieter ground has no grain, noisier ground is texture.
+    least_noise: float = 0.3
     most_noise: float = 9.0
+    most_roughness: float = 7.8
     #: Share of the noise's deviation that a 7×7 mean may keep (1/7 for white noise): more is structure.
     most_structure: float = 0.42
+    #: The same for noise of more than `loud` levels: a weave.
+    most_weave: float = 0.28
+    loud: float = 6.0
     #: Structure of a smaller deviation than this many levels is not seen.
     visible_structure: float = 1.2
 
@@ -71,18 +78,18 @@ class Site:
     #: (H, W, 3)
     pixels: Image
     mask: Mask
-    #: What is no text to be erased, (H, W).
+    #: What is no text to be erased, (H, W), and what of it is no text that stays either.
     free: NDArray[np.bool_]
+    blank: NDArray[np.bool_]
     text_height: float
-
-    @classmethod
-    def cut(cls, rgb: Image, box: Box, mask: Mask, taken: Mask, text_height: float) -> Site:
-        """A site from the page; `taken` is all ink to be erased in the box, this mask included."""
-        return cls(box, rgb[box.slices], mask, taken == 0, text_height)
 
     def ring(self, px: int) -> NDArray[np.bool_]:
         """Ground within so many px of the mask."""
         return _grown(self.mask, px) & self.free
+
+    def unlettered(self, mask: Mask) -> Site:
+        """The same for a mask, its ground only where nothing is written: what may be copied."""
+        return replace(self, mask=mask, free=self.blank & (mask == 0))
 
 
 def fill_ground(site: Site, options: FillOptions) -> Image | None:
@@ -95,41 +102,66 @@ def fill_ground(site: Site, options: FillOptions) -> Image | None:
     Returns:
         (H, W, 3) of the site, meaningful under the mask only.
     """
+    rim = site.ring(options.least_near)
+    if roughness(site.pixels, rim) > options.most_roughness or _is_hopeless(site, rim, options):
+        return None
     wide = site.ring(max(options.least_ring, round(options.ring * site.text_height)))
     near = site.ring(max(options.least_near, round(options.near * site.text_height)))
-    rim = site.ring(options.least_near)
-    if roughness(site.pixels, rim) > options.most_noise:
-        return None
     for ring, judged in ((wide, near), (near, near), (rim, rim)):
         surface = _fit_ring(site, ring, judged, options)
         if surface is None:
             continue
-        plain = surface.over(site.box.width, site.box.height)
-        residual = site.pixels - plain
-        if is_crossed(site, residual, surface.sigma, options):
+        levels = surface.levels(site.box.width, site.box.height)
+        departure = ground.departure(site.pixels, levels)
+        if is_crossed(site, departure, surface.sigma, options):
             return None
-        if _has_structure(residual.mean(axis=2), ring, surface.sigma, options):
+        if surface.sigma <= options.least_noise:
+            return levels
+        plain = surface.over(site.box.width, site.box.height)
+        residual = np.asarray(site.pixels - plain, np.float32)
+        if surface.sigma >= 1.0 and _has_structure(ground.grey(residual), ring, surface.sigma, options):
             continue
         if not options.grain:
-            return np.asarray(np.clip(np.rint(plain), 0, 255), np.uint8)
+            return levels
         random = np.random.default_rng((site.box.left, site.box.top, site.box.width, site.box.height))
         calm = wide & ~_grown(site.mask, options.least_near)  # JPEG's ripples around ink are no grain
-        calm &= ground.largest(np.moveaxis(residual, 2, 0)) < 4 * max(surface.sigma, 0.5)
+        calm &= departure < 4 * max(surface.sigma, 0.5)
         source = calm if np.count_nonzero(calm) >= options.fewest_calm else ring
-        texture = grain.grow(residual, source, site.mask, random)
-        return np.asarray(np.clip(np.rint(plain + texture), 0, 255), np.uint8)
+        noise = grain.grow(residual, source, site.mask, random)
+        return levels if noise is None else cv2.convertScaleAbs(np.maximum(plain + noise, 0)).astype(np.uint8)
     return None
 
 
 def roughness(pixels: Image, ring: NDArray[np.bool_]) -> float:
     """Deviation of the ground's noise as neighbouring pixels tell it, in levels; high on any pattern."""
     deviations = [0.0]
-    for first, second in ((np.s_[:-1, :], np.s_[1:, :]), (np.s_[:, :-1], np.s_[:, 1:])):
-        both = ring[first] & ring[second]
-        if both.any():
-            steps = np.abs(pixels[second][both].astype(np.int16) - pixels[first][both]).mean(axis=1)
-            deviations.append(float(np.median(steps)) * ground.MAD_TO_SIGMA / 2**0.5)
+    for down, across in ((1, 0), (0, 1)):
+        height, width = ring.shape[0] - down, ring.shape[1] - across
+        rows, columns = np.nonzero(ring[:height, :width] & ring[down:, across:])
+        few = ground.thinned(len(rows), _MOST_COMPARED)
+        rows, columns = rows[few], columns[few]
+        if len(rows):
+            steps = pixels[rows + down, columns + across].astype(np.int16) - pixels[rows, columns]
+            typical = ground.quantile(np.abs(steps).mean(axis=1, dtype=np.float32), 0.5)
+            deviations.append(typical * ground.MAD_TO_SIGMA / 2**0.5)
     return max(deviations)
+
+
+def _is_hopeless(site: Site, rim: NDArray[np.bool_], options: FillOptions) -> bool:
+    """Whether so much of the ink's rim lies off every curve that no ring around it can hold."""
+    rows, columns = np.nonzero(rim)
+    if len(rows) < 60:
+        return False
+    few = ground.thinned(len(rows), 400)
+    rows, columns = rows[few], columns[few]
+    colours = site.pixels[rows, columns].astype(np.float32)
+    points = ground.Points.of(columns, rows, colours, 2)
+    surface = ground.fit(points, 0)
+    if surface.inliers < options.least_hope:
+        surface = ground.fit(points, 2)
+    distance = ground.largest(surface.residuals(columns, rows, colours))
+    limit = max(options.outlier_sigmas * min(surface.sigma, options.most_noise), options.outlier_levels)
+    return bool(np.count_nonzero(distance <= limit) < options.least_hope * len(rows))
 
 
 def _fit_ring(
@@ -145,26 +177,27 @@ def _fit_ring(
     few = ground.thinned(len(rows))
     side = max(8.0, options.cell * site.text_height)
     cells = _Cells.under(site.mask, side, rows, columns, judged[rows, columns])
-    for surface in _candidates(columns[few], rows[few], colours[few], options):
-        residuals = surface.residuals(columns[cells.near], rows[cells.near], colours[cells.near])
-        if _holds(surface, residuals, cells, options):
+    beside = (columns[cells.near], rows[cells.near], colours[cells.near])
+    points = ground.Points.of(columns[few], rows[few], colours[few], options.highest_order)
+    for surface in _candidates(points, options):
+        if _holds(surface, surface.residuals(*beside), cells, options):
             return surface
     return None
 
 
-def _candidates(
-    columns: NDArray[np.intp], rows: NDArray[np.intp], colours: Floats, options: FillOptions
-) -> list[Surface]:
+def _candidates(points: ground.Points, options: FillOptions) -> list[Surface]:
     """Surfaces of rising order that leave no more than the noise; a lower order's misfit is no noise."""
-    surfaces = [ground.fit(columns, rows, colours, 0)]
-    if surfaces[0].misfit <= options.flat:
+    surfaces = [ground.fit(points, 0)]
+    if surfaces[0].misfit <= options.flat or (
+        surfaces[0].inliers > 0.9 and points.is_level(surfaces[0], options.level)
+    ):
         return surfaces
-    curved = ground.fit(columns, rows, colours, 2)
+    curved = ground.fit(points, 2)
     if not _as_good(surfaces[0], curved):
-        surfaces = [ground.fit(columns, rows, colours, 1)]
+        surfaces = [ground.fit(points, 1)]
     surfaces.append(curved)
     if curved.misfit > options.clean and options.highest_order > 2:
-        surfaces.append(ground.fit(columns, rows, colours, options.highest_order))
+        surfaces.append(ground.fit(points, options.highest_order))
     least = min(surfaces, key=lambda surface: surface.misfit)
     return [surface for surface in surfaces if _as_good(surface, least)]
 
@@ -200,8 +233,10 @@ class _Cells:
         across = int(mask.shape[1] / side) + 1
         count = across * (int(mask.shape[0] / side) + 1)
         of_near = (rows[near] / side).astype(np.intp) * across + (columns[near] / side).astype(np.intp)
-        masked_rows, masked_columns = np.nonzero(mask)
-        of_mask = (masked_rows / side).astype(np.intp) * across + (masked_columns / side).astype(np.intp)
+        masked_rows, masked_columns = np.nonzero(mask[::2, ::2])
+        of_mask = (masked_rows * 2 / side).astype(np.intp) * across + (masked_columns * 2 / side).astype(
+            np.intp
+        )
         return cls(near, of_near, np.bincount(of_mask, minlength=count) > 0)
 
 
@@ -225,21 +260,23 @@ def _holds(surface: Surface, residuals: Floats, cells: _Cells, options: FillOpti
     return not bool((cells.judged & (points >= 12) & (too_biased | too_mixed)).any())
 
 
-def is_crossed(site: Site, residual: Floats, noise: float, options: FillOptions) -> bool:
+def is_crossed(site: Site, departure: Floats | Image, noise: float, options: FillOptions) -> bool:
     """Whether a line or an edge runs into the ink from outside: a fill would interrupt it.
 
     Args:
         site: The ink and its surroundings.
-        residual: How far each pixel departs from what the fill assumes there, (H, W, 3).
+        departure: How far each pixel departs from what the fill assumes there, (H, W).
         noise: The departures' usual deviation, in levels.
         options: Limits.
     """
     beyond = max(options.least_crossing, round(options.near * site.text_height))
     limit = max(options.outlier_sigmas * noise, options.crossing_levels)
-    departure = ground.largest(np.moveaxis(residual, 2, 0))
     departing = ((departure > limit) & site.ring(beyond + 2)).astype(np.uint8)
+    touching = _grown(site.mask, 1)
+    if not departing[touching].any():
+        return False
     count, labels = cv2.connectedComponents(departing, connectivity=8)
-    contact = np.bincount(labels[_grown(site.mask, 1)], minlength=count)[1:]
+    contact = np.bincount(labels[touching], minlength=count)[1:]
     leaves = np.bincount(labels[~_grown(site.mask, beyond)], minlength=count)[1:] > 0
     # a line goes in and comes out again, an edge lies along the ink; a neighbour only touches it
     if bool((contact > options.longest_hidden * site.text_height).any()):
@@ -252,8 +289,6 @@ def is_crossed(site: Site, residual: Floats, noise: float, options: FillOptions)
 
 def _has_structure(residual: Floats, ring: NDArray[np.bool_], noise: float, options: FillOptions) -> bool:
     """Whether what the surface leaves over is a pattern rather than noise."""
-    if noise < 1.0:
-        return False
     valid = (ring & (np.abs(residual) < options.outlier_sigmas * noise)).astype(np.float32)
     share = cv2.blur(valid, (7, 7))
     mean = cv2.blur(residual * valid, (7, 7)) / np.maximum(share, 1e-6)
@@ -261,4 +296,5 @@ def _has_structure(residual: Floats, ring: NDArray[np.bool_], noise: float, opti
     if np.count_nonzero(whole) < 50:
         return False
     spread = float(residual[valid > 0].std())
-    return float(mean[whole].std()) > max(options.most_structure * spread, options.visible_structure)
+    most = options.most_weave if spread > options.loud else options.most_structure
+    return float(mean[whole].std()) > max(most * spread, options.visible_structure)

@@ -20,14 +20,14 @@ _COARSE = 15
 _PIECES = ((24, 32), (12, 24), (6, 12))
 #: Places a piece is compared with before the best is copied; more change nothing that can be seen.
 _TRIALS = 24
+#: Side of the sheet of noise that is laid out over a large fill, in px: no eye sees random noise repeat.
+_SHEET = 192
 #: Fewer ground pixels than this tell nothing about their noise.
 _FEWEST = 60
 
 
-def grow(
-    residual: Floats, ring: NDArray[np.bool_], mask: Mask, random: np.random.Generator
-) -> Floats | float:
-    """Noise to be added to a surface under a mask; 0 on clean ground.
+def grow(residual: Floats, ring: NDArray[np.bool_], mask: Mask, random: np.random.Generator) -> Floats | None:
+    """Noise to be added to a surface under a mask; None on clean ground.
 
     Args:
         residual: What the surface leaves over, (H, W, 3).
@@ -35,19 +35,19 @@ def grow(
         mask: Where it is needed; what is returned elsewhere has no meaning.
         random: Seeded by the caller, so that the same page gives the same pixels.
     """
-    distance = ground.largest(np.moveaxis(residual, 2, 0))
+    distance = ground.departure(residual)
     around = distance[ring]
     if around.size < _FEWEST:
-        return 0.0
+        return None
     limit = 4 * ground.MAD_TO_SIGMA * max(float(np.median(around)), 0.3)
     donors = ring & (distance < limit)
     samples = residual[donors]
     if len(samples) < _FEWEST:
-        return 0.0
+        return None
     covariance = np.cov(samples.T) - np.eye(3) / 12  # rounding to whole levels adds the twelfth again
     deviation = float(np.sqrt(max(covariance.diagonal().max(), 0)))
     if deviation < _LEAST:
-        return 0.0
+        return None
     grain = _drawn(residual, donors, covariance, random)
     if deviation >= _VISIBLE:
         fine = residual - ground.local_mean(residual, donors, _COARSE)  # unevenness would show as patches
@@ -61,14 +61,16 @@ def _drawn(
     """Normal noise with the ground's covariance between channels and its softness."""
     values, vectors = np.linalg.eigh(covariance)
     mixing = (vectors * np.sqrt(np.clip(values, 0, None))).astype(np.float32)
-    noise = random.standard_normal(residual.shape, np.float32)
-    grey = residual.mean(axis=2)
+    height, width = residual.shape[:2]
+    sheet = random.standard_normal((min(height, _SHEET), min(width, _SHEET), 3), np.float32)
+    grey = ground.grey(residual)
     along, across = _softness(grey, donors, 1), _softness(grey, donors, 0)
     if max(along, across) > 0.2:
-        noise = cv2.GaussianBlur(noise, (0, 0), max(along, 0.05), sigmaY=max(across, 0.05)).astype(np.float32)
-        noise /= max(float(noise.std()), 1e-6)
-    drawn: Floats = noise @ mixing.T
-    return drawn
+        sheet = cv2.GaussianBlur(sheet, (0, 0), max(along, 0.05), sigmaY=max(across, 0.05)).astype(np.float32)
+        sheet /= max(float(sheet.std()), 1e-6)
+    mixed = cv2.transform(sheet, mixing)
+    tiles = (-(-height // _SHEET), -(-width // _SHEET), 1)
+    return np.asarray(np.tile(mixed, tiles)[:height, :width], np.float32)
 
 
 def _softness(residual: Floats, valid: NDArray[np.bool_], axis: int) -> float:
@@ -105,7 +107,7 @@ def _copy_pieces(
             break
     else:
         return
-    grey = residual.mean(axis=2)
+    grey = ground.grey(residual)
     rows, columns = np.arange(height)[:, None], np.arange(width)[None, :]
     left, top, across, down = cv2.boundingRect(mask)
     for y in range(top, top + down, height):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.job import Image
+
 Floats = NDArray[np.float32]
+Pixels = TypeVar("Pixels", Floats, Image)
 
 #: Median absolute deviation to standard deviation, for a normal distribution.
 MAD_TO_SIGMA = 1.4826
@@ -26,6 +30,11 @@ _INLIER_SIGMAS = 3.0
 #: Smallest sigma in levels: a surface on 8-bit pixels is never nearer than rounding, 1 / sqrt(12).
 _ROUNDING = 0.3
 _SOFT_STEPS, _HARD_STEPS = 4, 3
+#: A soft step that moves the coefficients by no more levels than this is the last one; outliers whose sum is
+#: below so many levels for each point bend nothing.
+_BENDING, _HARMLESS = 0.5, 0.03
+#: Values that a quantile is read off.
+_QUANTILE_POINTS = 4000
 #: Departures in levels: no ground's noise is as far out; what is nearer may be ground; and the share of such
 #: points above which a fit needs no second start.
 _FARTHEST, _PLAUSIBLE, _ENOUGH = 40.0, 12.0, 0.75
@@ -64,40 +73,69 @@ class Surface:
         # separable: powers of x once for a row, powers of y once for a column
         u = ((left + np.arange(width)) - self.origin[0]) / self.scale
         v = (((top + np.arange(height)) - self.origin[1]) / self.scale).astype(np.float32)
-        surface = np.zeros((height, width, 3), np.float32)
-        for power in range(self.order + 1):
-            inner = np.zeros((width, 3))
-            for (x_power, y_power), weights in zip(_POWERS, self.coefficients, strict=False):
-                if y_power == power:
-                    inner += (u**x_power)[:, None] * weights
-            surface += (v**power)[:, None, None] * inner[None].astype(np.float32)
-        return surface
+        inner = np.zeros((self.order + 1, width, 3))
+        for (x_power, y_power), weights in zip(_POWERS, self.coefficients, strict=False):
+            inner[y_power] += (u**x_power)[:, None] * weights
+        powers = v[:, None] ** np.arange(self.order + 1, dtype=np.float32)
+        surface = powers @ inner.reshape(self.order + 1, -1).astype(np.float32)
+        return np.asarray(surface.reshape(height, width, 3), np.float32)
+
+    def levels(self, width: int, height: int) -> Image:
+        """The same, rounded to whole levels."""
+        if self.order == 0:
+            colour = np.rint(self.coefficients[0]).clip(0, 255)
+            return np.full((height, width, 3), colour, np.uint8)
+        plain = self.over(width, height)
+        return cv2.convertScaleAbs(np.maximum(plain, 0, out=plain)).astype(np.uint8, copy=False)
 
 
-def fit(x: NDArray[np.integer], y: NDArray[np.integer], colours: Floats, order: int) -> Surface:
+@dataclass(frozen=True, slots=True, eq=False)
+class Points:
+    """Ground pixels that surfaces of several orders are fitted to."""
+
+    #: (N, terms of the highest order) and (3, N)
+    terms: NDArray[np.float64]
+    channels: NDArray[np.float64]
+    origin: tuple[float, float]
+    scale: float
+
+    @classmethod
+    def of(cls, x: NDArray[np.integer], y: NDArray[np.integer], colours: Floats, highest: int) -> Points:
+        """Points from N page columns, rows and colours, (N, 3)."""
+        origin = (float(x.mean()), float(y.mean()))
+        scale = float(max(np.ptp(x), np.ptp(y), 1)) / 2
+        channels = np.ascontiguousarray(colours.T, np.float64)
+        return cls(_terms(x, y, origin, scale, highest), channels, origin, scale)
+
+    def is_level(self, surface: Surface, slope: float) -> bool:
+        """Whether what one colour leaves over has no trend of so many levels from the middle to the edge."""
+        left = self.channels - surface.coefficients.T
+        limit, _ = _spread(largest(left))
+        weights = (largest(left) <= limit).astype(np.float64)
+        trend = _solve(self.terms[:, :6], left, weights)[1:]
+        return bool(np.abs(trend).max() <= slope)
+
+
+def fit(points: Points, order: int) -> Surface:
     """Fits a surface robustly: what does not lie on it (ink, edges) has no say.
 
     Args:
-        x: Page columns of N ground pixels.
-        y: Their rows.
-        colours: Their colours, (N, 3).
+        points: Where the ground was seen; made for this order or a higher one.
         order: 0 one colour, 1 a plane, 2 and 3 curved gradients.
     """
-    origin = (float(x.mean()), float(y.mean()))
-    scale = float(max(np.ptp(x), np.ptp(y), 1)) / 2
-    channels = colours.T.astype(np.float64)
+    channels = points.channels
     if order == 0:
-        coefficients = np.median(colours, axis=0)[None].astype(np.float64)
+        coefficients = np.median(channels, axis=1)[None]
         distance = largest(channels - coefficients.T)
         if _share(distance) < _ENOUGH:
-            coefficients = _mode(colours)[None].astype(np.float64)
+            coefficients = _mode(channels)[None]
             distance = largest(channels - coefficients.T)
     else:
-        terms = _terms(x, y, origin, scale, order)
-        coefficients, distance = _reweighted(terms, channels, _solve(terms, channels, np.ones(len(terms))))
+        terms = points.terms[:, : (order + 1) * (order + 2) // 2]
+        coefficients, distance = _reweighted(terms, channels, _solve(terms, channels, None))
         if _share(distance) < _ENOUGH:  # two grounds: settle on the commoner one
             start = np.zeros_like(coefficients)
-            start[0] = _mode(colours)
+            start[0] = _mode(channels)
             other, its_distance = _reweighted(terms, channels, start)
             if _share(its_distance) > _share(distance):
                 coefficients, distance = other, its_distance
@@ -105,10 +143,10 @@ def fit(x: NDArray[np.integer], y: NDArray[np.integer], colours: Floats, order: 
     return Surface(
         order,
         coefficients,
-        origin,
-        scale,
+        points.origin,
+        points.scale,
         sigma=MAX_TO_SIGMA * typical,
-        inliers=float((distance <= limit).mean()),
+        inliers=float(np.count_nonzero(distance <= limit)) / len(distance),
         misfit=float(np.minimum(distance, _FAR_OFF).mean()),
     )
 
@@ -119,21 +157,47 @@ def largest(residuals: NDArray[np.floating]) -> Floats:
     return np.asarray(np.maximum(np.maximum(one, two), three), np.float32)
 
 
+def departure(pixels: Pixels, plain: Pixels | None = None) -> Pixels:
+    """How far pixels depart from a ground (from 0) in the channel that departs most, (H, W, 3) → (H, W)."""
+    one, two, three = cv2.split(np.abs(pixels) if plain is None else cv2.absdiff(pixels, plain))
+    return np.asarray(cv2.max(cv2.max(one, two), three), pixels.dtype)
+
+
+def grey(pixels: Floats) -> Floats:
+    """The mean of the channels, (H, W, 3) → (H, W)."""
+    return np.asarray(cv2.transform(pixels, np.full((1, 3), 1 / 3, np.float32)), np.float32)
+
+
+def quantile(values: NDArray[Any], share: float) -> float:
+    """A quantile of some values, read off `_QUANTILE_POINTS` of them where there are more; 0 of none."""
+    few = values[thinned(len(values), _QUANTILE_POINTS)]
+    if not few.size:
+        return 0.0
+    place = min(int(share * few.size), few.size - 1)
+    return float(np.partition(few, place)[place])
+
+
 def _reweighted(
     terms: NDArray[np.float64], channels: NDArray[np.float64], coefficients: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], Floats]:
     """Iteratively reweighted least squares: soft while outliers still bend the surface, then a clean cut."""
     distance = largest(channels - (terms @ coefficients).T)
-    for soft in (True,) * _SOFT_STEPS + (False,) * _HARD_STEPS:
+    steps, soft = 0, True
+    while steps < _SOFT_STEPS + _HARD_STEPS:
         limit, typical = _spread(distance)
+        outlying = distance > limit
+        if not outlying.any() or (steps == 0 and distance[outlying].sum() < _HARMLESS * len(distance)):
+            break
         sigma = max(MAD_TO_SIGMA * typical, _ROUNDING)
-        weights = 1 / (1 + (distance / sigma) ** 2) ** 2 if soft else distance <= limit
+        weights = 1 / (1 + (distance / sigma) ** 2) ** 2 if soft else ~outlying
         settled = _solve(terms, channels, weights.astype(np.float64))
         moved = float(np.abs(settled - coefficients).max())
         coefficients = settled
         distance = largest(channels - (terms @ coefficients).T)
-        if moved < _SETTLED and not soft:
+        if not soft and moved < _SETTLED:
             break
+        steps += 1
+        soft = soft and steps < _SOFT_STEPS and moved > _BENDING
     return coefficients, distance
 
 
@@ -151,12 +215,13 @@ def _share(distance: Floats) -> float:
     return float((distance <= _PLAUSIBLE).mean())
 
 
-def _mode(colours: Floats) -> Floats:
+def _mode(channels: NDArray[np.float64]) -> NDArray[np.float64]:
     """The commonest colour: the mean of the fullest of 8³ cells and its surroundings."""
+    colours = channels.T
     cells = (colours / 32).astype(np.intp)
     fullest = np.bincount((cells[:, 0] * 8 + cells[:, 1]) * 8 + cells[:, 2]).argmax()
     centre = (np.array([fullest // 64, fullest // 8 % 8, fullest % 8], np.float32) + 0.5) * 32
-    return np.asarray(np.median(colours[np.abs(colours - centre).max(axis=1) <= 24], axis=0), np.float32)
+    return np.asarray(np.median(colours[np.abs(colours - centre).max(axis=1) <= 24], axis=0), np.float64)
 
 
 def thinned(count: int, most: int = MOST_POINTS) -> slice:
@@ -164,27 +229,38 @@ def thinned(count: int, most: int = MOST_POINTS) -> slice:
     return slice(None, None, max(1, count // most))
 
 
-def local_mean(values: Floats, valid: NDArray[np.bool_], side: int) -> Floats:
+def local_mean(values: Floats | Image, valid: NDArray[np.bool_], side: int) -> Floats:
     """Means over squares of valid pixels, of the same shape as the values: (H, W) or (H, W, 3)."""
-    weights = valid.astype(np.float32)
-    share = np.maximum(cv2.blur(weights, (side, side)), np.float32(1e-6))
+    weights = valid.astype(np.uint8)
+    share = cv2.boxFilter(weights, cv2.CV_32F, (side, side))
+    share = np.maximum(share, np.float32(1e-6))
     if values.ndim == 3:
-        weights, share = weights[..., None], share[..., None]
-    return np.asarray(cv2.blur(values * weights, (side, side)) / share, np.float32)
+        share = cv2.merge([share] * 3)
+    known = cv2.copyTo(values, weights)
+    return np.asarray(cv2.divide(cv2.boxFilter(known, cv2.CV_32F, (side, side)), share), np.float32)
 
 
 def _terms(
     x: NDArray[np.number], y: NDArray[np.number], origin: tuple[float, float], scale: float, order: int
 ) -> NDArray[np.float64]:
     u, v = (np.asarray(x) - origin[0]) / scale, (np.asarray(y) - origin[1]) / scale
-    count = (order + 1) * (order + 2) // 2
-    return np.stack([u**a * v**b for a, b in _POWERS[:count]], axis=-1)
+    terms = np.empty((len(u), (order + 1) * (order + 2) // 2))
+    terms[:, 0] = 1
+    place = 1
+    for total in range(1, order + 1):  # each term from one of the order below it
+        for _ in range(total):
+            terms[:, place] = terms[:, place - total] * u
+            place += 1
+        terms[:, place] = terms[:, place - total - 1] * v
+        place += 1
+    return terms
 
 
 def _solve(
-    terms: NDArray[np.float64], channels: NDArray[np.float64], weights: NDArray[np.float64]
+    terms: NDArray[np.float64], channels: NDArray[np.float64], weights: NDArray[np.float64] | None
 ) -> NDArray[np.float64]:
-    """Weighted least squares; a touch of ridge keeps degenerate point sets (one row of pixels) solvable."""
-    weighted = terms.T * weights
-    normal = weighted @ terms + 1e-7 * max(float(weights.sum()), 1.0) * np.eye(terms.shape[1])
+    """(Weighted) least squares; a touch of ridge keeps degenerate point sets (one row of pixels) solvable."""
+    weighted = np.asarray(terms.T if weights is None else terms.T * weights, np.float64)
+    normal: NDArray[np.float64] = weighted @ terms
+    normal[np.diag_indices(len(normal))] += 1e-7 * max(normal[0, 0], 1.0)
     return np.asarray(np.linalg.solve(normal, weighted @ channels.T), np.float64)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging import ground
-from worker.imaging.quads import depth, filled, grown
+from worker.imaging.quads import depth, filled, frame_of, grown
 from worker.job import Box, Image, Mask, Polygon
 
 
@@ -52,6 +52,8 @@ class MaskOptions:
     ripple_px: int = 8
     #: Ink no deeper than this in the line (0 its edge, 1 its middle) may be a frame's or an icon's.
     core: float = 0.35
+    #: What does not reach that far in is the line's own (a dot, an accent) where this share lies in its box.
+    own_at_edge: float = 0.85
     #: A component of ink that leaves the box, and whole-polygon masks, go this far out.
     polygon_growth: float = 0.12
 
@@ -101,6 +103,8 @@ class Ink:
     ripples: Mask
     #: Deviation of the ground's noise, in levels.
     noise: float
+    #: Ink of other things: neighbours the OCR engine did not read, frames, icons.
+    others: NDArray[np.bool_]
 
 
 def departures(scene: Scene, ring_reach: float, ink_reach: float, options: MaskOptions) -> Ink | None:
@@ -113,11 +117,12 @@ def departures(scene: Scene, ring_reach: float, ink_reach: float, options: MaskO
     rows, columns = rows[thin], columns[thin]
     if len(rows) < 30:
         return None
-    surface = ground.fit(columns, rows, scene.pixels[rows, columns].astype(np.float32), order=2)
+    colours = scene.pixels[rows, columns].astype(np.float32)
+    surface = ground.fit(ground.Points.of(columns, rows, colours, 2), 2)
     height, width = scene.inside.shape
-    departure = ground.largest(np.moveaxis(scene.pixels - surface.over(width, height), 2, 0))
+    departure = ground.departure(scene.pixels, surface.levels(width, height)).astype(np.float32)
     # anti-aliasing and neighbours widen the fit's own sigma; the calmest third of the pixels is ground alone
-    calm = float(np.percentile(departure[ring | inside], 30)) * ground.PERCENTILE_30_TO_SIGMA
+    calm = ground.quantile(departure[ring | inside], 0.3) * ground.PERCENTILE_30_TO_SIGMA
     sigma = min(surface.sigma, calm)
     faint = max(3.5 * sigma, options.least_departure)
     departs = departure > max(faint, 10.0)
@@ -128,16 +133,17 @@ def departures(scene: Scene, ring_reach: float, ink_reach: float, options: MaskO
         return None
     if 1 - within < (options.least_crowded_ground if crowded else options.least_ground_inside):
         return None
-    contrast = float(np.percentile(departure[inside], 97))
+    contrast = ground.quantile(departure[inside], 0.97)
     if contrast < 2 * faint:
         return None
     bold = departure > max(options.seed * contrast, faint)
     candidates = (departure > faint).astype(np.uint8)
-    mask = _components(scene, candidates, bold, scene.grown(ink_reach), options)
-    if mask is None:
+    found = _components(scene, candidates, bold, scene.grown(ink_reach), options)
+    if found is None:
         return None
+    mask, others = found
     ripples = _ripples(scene, mask, departure, candidates, sigma, options)
-    return Ink(mask, departure, ripples, sigma)
+    return Ink(mask, departure, ripples, sigma, others)
 
 
 def _ripples(
@@ -162,27 +168,39 @@ def _ripples(
 
 def _components(
     scene: Scene, candidates: Mask, bold: NDArray[np.bool_], allowed: Mask, options: MaskOptions
-) -> Mask | None:
-    """The candidate components that hold bold ink of the line, not of a frame or icon beside it."""
+) -> tuple[Mask, NDArray[np.bool_]] | None:
+    """The components that hold bold ink of the line, and those that hold some of what stands beside it."""
     candidates = np.where(scene.foreign > 0, 0, candidates).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(candidates, connectivity=8)
-    area = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
-    own = np.bincount(labels[scene.inside > 0], minlength=count)
-    seeded = np.bincount(labels[bold & (scene.inside > 0)], minlength=count) > 0
-    leaves = np.bincount(labels[allowed == 0], minlength=count) > 0
-    central = depth(scene.quad, scene.crop) > options.core
-    in_core = np.bincount(labels[central], minlength=count) > 0
-    whole = seeded & ~leaves & (own >= 0.5 * area)
+    count, labels = cv2.connectedComponents(candidates, connectivity=8)
+    inked = np.flatnonzero(candidates)
+    of_inked = labels.ravel()[inked]
+
+    def pixels(marked: Mask | NDArray[np.bool_]) -> NDArray[np.intp]:
+        """How many marked pixels each component has."""
+        return np.bincount(of_inked[marked.ravel()[inked] > 0], minlength=count)
+
+    own = pixels(scene.inside)
+    seeded = pixels(bold & (scene.inside > 0)) > 0
+    leaves = pixels(allowed == 0) > 0
+    core = -options.core * min(frame_of(scene.quad).length, frame_of(scene.quad).height) / 2
+    in_core = pixels(filled([grown(scene.quad, core, core)], scene.crop)) > 0
+    area = np.bincount(of_inked, minlength=count)
+    whole = seeded & ~leaves & (own >= np.where(in_core, 0.5, options.own_at_edge) * area)
     # what leaves the line's reach has run together with something else: only bold ink in the box is taken,
     # with its halo, and nothing where it merely grazes the box
     part = seeded & ~whole & in_core
-    whole[0] = part[0] = False
-    rim = scene.grown(options.polygon_growth) > 0
-    side = 2 * max(3, round(options.halo * scene.text_height)) + 1
-    near_bold = cv2.dilate(bold.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
-    ink = whole[labels] | (part[labels] & rim & near_bold)
+    ink = whole[labels]
+    if part.any():
+        rim = scene.grown(options.polygon_growth) > 0
+        side = 2 * max(3, round(options.halo * scene.text_height)) + 1
+        near_bold = cv2.dilate(bold.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
+        ink |= part[labels] & rim & near_bold
     share = int(np.count_nonzero(ink)) / max(int(np.count_nonzero(scene.inside)), 1)
-    return np.where(ink, 255, 0).astype(np.uint8) if 0.02 <= share <= 0.95 else None
+    if not 0.02 <= share <= 0.95:
+        return None
+    bold_others = (pixels(bold) > 0) & ~whole & ~part
+    bold_others[0] = False
+    return np.where(ink, 255, 0).astype(np.uint8), bold_others[labels]
 
 
 def unlike_ring(scene: Scene, options: MaskOptions) -> Ink | None:
@@ -200,14 +218,15 @@ def unlike_ring(scene: Scene, options: MaskOptions) -> Ink | None:
         return None
     candidates = cv2.morphologyEx(unlike.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     bold = cv2.erode(candidates, np.ones((2, 2), np.uint8)) > 0
-    mask = _components(scene, candidates.astype(np.uint8), bold, scene.grown(options.reach), options)
-    if mask is None:
+    found = _components(scene, candidates.astype(np.uint8), bold, scene.grown(options.reach), options)
+    if found is None:
         return None
+    mask, others = found
     depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
     if depth.max() > max(3.0, 0.3 * scene.text_height):
         return None
     grown_mask = cv2.dilate(mask, np.ones((3, 3), np.uint8)).astype(np.uint8)
-    return Ink(grown_mask, depth.astype(np.float32), np.zeros_like(mask), options.noisy)
+    return Ink(grown_mask, depth.astype(np.float32), np.zeros_like(mask), options.noisy, others)
 
 
 def _density(indices: NDArray[np.intp]) -> NDArray[np.float32]:

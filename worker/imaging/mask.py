@@ -10,7 +10,9 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from worker.imaging.ground import quantile
 from worker.imaging.ink import Ink, MaskOptions, Scene, departures, unlike_ring
 from worker.imaging.quads import bounding_box
 from worker.job import Box, Image, Mask, Polygon, Region, TextBlock, TextLine
@@ -65,16 +67,23 @@ def _line_ink(scene: Scene, options: MaskOptions) -> tuple[Mask, Mask]:
     if ink.noise > options.noisy:
         growth += options.noisy_growth  # the faint end of a shadow drowns in the ground's own noise
     mask = np.maximum(cv2.dilate(ink.mask, _disc(growth)), ink.ripples)
-    mask[scene.foreign > 0] = 0
+    mask[(scene.foreign > 0) | ink.others] = 0
     return mask.astype(np.uint8), _bodies(scene.pixels, ink)
 
 
 def _bodies(pixels: Image, ink: Ink) -> Mask:
     """The glyphs' own colour inside the ink: not their anti-aliased edge, outline or shadow."""
-    mask = ink.mask
-    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
+    left, top, width, height = cv2.boundingRect(ink.mask)
+    inner = (slice(top, top + height), slice(left, left + width))
+    bodies = np.zeros_like(ink.mask)
+    bodies[inner] = _bodies_of(pixels[inner], ink.mask[inner], ink.departure[inner])
+    return bodies
+
+
+def _bodies_of(pixels: Image, mask: Mask, departure: NDArray[np.float32]) -> Mask:
+    depth = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
     deepest = cv2.dilate(depth, np.ones((3, 3), np.uint8))
-    ridge = (depth >= deepest) & (depth > 0.6 * np.percentile(depth[mask > 0], 90))
+    ridge = (depth >= deepest) & (depth > 0.6 * quantile(depth[mask > 0], 0.9))
     rind = (depth > 1.9) & (depth < 3.1)
     if not ridge.any():
         return mask
@@ -85,8 +94,8 @@ def _bodies(pixels: Image, ink: Ink) -> Mask:
             towards = (body - outline) / float((body - outline) @ (body - outline))
             place = (pixels - outline.astype(np.float32)) @ towards.astype(np.float32)
             return np.where((place > 0.5) & (mask > 0), 255, 0).astype(np.uint8)
-    near = cv2.dilate(ink.departure * (mask > 0), np.ones((5, 5), np.uint8))
-    core = (mask > 0) & (ink.departure >= 0.8 * near)
+    near = cv2.dilate(departure * (mask > 0), np.ones((5, 5), np.uint8))
+    core = (mask > 0) & (departure >= 0.8 * near)
     return np.where(core, 255, 0).astype(np.uint8)
 
 

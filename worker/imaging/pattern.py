@@ -8,7 +8,9 @@ stranger with the distance) and one that the shifts do not foretell is left to o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import reduce
 
 import cv2
 import numpy as np
@@ -33,9 +35,10 @@ class PatternOptions:
     #: Ground around the ink that is compared, and at least so many px.
     margin: float = 0.35
     least_margin: int = 12
-    #: How far around the ink more of it may have been missed; it shows by a share of a crossing's departure,
+    #: How far around the ink more of it may have been missed (a broad outline in one of its colours:
+    #: the second where something runs into the first); it shows by a share of a crossing's departure,
     #: or by so many times the usual error, and at least so many levels.
-    halo: float = 0.1
+    halos: tuple[float, ...] = (0.1, 0.25)
     least_halo: int = 3
     missed_share: float = 0.25
     missed_sigmas: float = 5.0
@@ -58,6 +61,8 @@ class PatternOptions:
     most_held: int = 1_500_000
     #: Every pixel must be foretold by so many shifts, else one strange thing could be copied unnoticed.
     least_votes: int = 2
+    #: After so many shifts a ground that none of them foretells half as well as needed is given up.
+    first_look: int = 8
     #: The change of light a copy may be corrected by, in levels.
     most_light: float = 14.0
     #: Weight of the shifts' agreement beside the seen ground's.
@@ -65,10 +70,11 @@ class PatternOptions:
     #: Share of the ground's variance that may stay unexplained, on the whole and around any piece of ink.
     most_wrong: float = 0.16
     most_wrong_anywhere: float = 0.45
-    #: A line or an edge that runs into the ink is one where it departs by this share of the contrast
-    #: from everything that was copied within so many px: cloth stretches, printed patterns do not.
+    #: A line or an edge that runs into the ink is one where it departs by this share of the contrast from
+    #: everything that was copied within `misplaced`: cloth stretches, printed patterns do not.
     crossing_share: float = 1.0
-    misplaced: int = 2
+    misplaced: float = 0.06
+    least_misplaced: int = 2
 
     def px_margin(self, text_height: float) -> int:
         """How much ground around the ink is compared, in px."""
@@ -81,8 +87,10 @@ class PatternOptions:
 
 def is_spotted(site: Site, filled: Image, options: PatternOptions) -> bool:
     """Whether a smooth ground bears so many separate spots that they may be a pattern of it (polka dots)."""
-    ring = site.ring(max(options.least_margin, round(options.spots_within * site.text_height)))
-    departure = _largest(site.pixels.astype(np.float32) - filled)
+    ring = site.unlettered(site.mask).ring(
+        max(options.least_margin, round(options.spots_within * site.text_height))
+    )
+    departure = ground.departure(site.pixels, filled)
     spots = ((departure > options.spot_levels) & ring).astype(np.uint8)
     if np.count_nonzero(spots) < options.least_spotted * np.count_nonzero(ring):
         return False
@@ -103,10 +111,23 @@ def continue_pattern(site: Site, options: PatternOptions, limits: FillOptions) -
         The pixels of the site, (H, W, 3), meaningful under the mask only; and the mask with what was missed
         of the ink: an outline in one of the pattern's own colours shows only against what is foretold.
     """
+    for share in options.halos:
+        found = _continued(site, max(options.least_halo, round(share * site.text_height)), options, limits)
+        if found is None:
+            return None
+        filled, mask, crossed = found
+        if not crossed:
+            return filled, mask
+    return None
+
+
+def _continued(
+    site: Site, grow: int, options: PatternOptions, limits: FillOptions
+) -> tuple[Image, Mask, bool] | None:
+    """As `continue_pattern`, with a halo of so many px, and whether something strange runs into it."""
     ink = site.mask
-    grow = max(options.least_halo, round(options.halo * site.text_height))
     halo = cv2.dilate(ink, _square(grow)).astype(np.uint8)
-    site = replace(site, mask=halo, free=site.free & (halo == 0))
+    site = site.unlettered(halo)
     margin = options.px_margin(site.text_height)
     inner = _around_ink(site, margin)
     ring = site.ring(margin)
@@ -130,20 +151,14 @@ def continue_pattern(site: Site, options: PatternOptions, limits: FillOptions) -
     wrong[inner.slices] = (pixels[inner.slices] - copied) * ring[inner.slices][..., None]
     if not _is_believable(site, wrong, ring, variance, options):
         return None
-    strange = np.zeros_like(pixels)
-    strange[inner.slices] = _outside(pixels[inner.slices], copied, options.misplaced)
+    misplaced = max(options.least_misplaced, round(options.misplaced * site.text_height))
+    strange = np.zeros(halo.shape, np.float32)
+    strange[inner.slices] = ground.departure(_outside(pixels[inner.slices], copied, misplaced))
     limit = options.crossing_share * variance**0.5
-    if is_crossed(site, strange * ring[..., None], limit / limits.outlier_sigmas, limits):
-        return None
-    missed = (halo > 0) & (
-        ground.largest(np.moveaxis(strange, 2, 0)) > max(options.missed_share * limit, 12.0)
-    )
+    crossed = is_crossed(site, strange * ring, limit / limits.outlier_sigmas, limits)
+    missed = (halo > 0) & (strange > max(options.missed_share * limit, 12.0))
     pixels[inner.slices] = copied
-    return np.asarray(np.clip(np.rint(pixels), 0, 255), np.uint8), _joined(ink, missed)
-
-
-def _largest(departure: Floats) -> Floats:
-    return ground.largest(np.moveaxis(departure, 2, 0))
+    return np.asarray(np.clip(np.rint(pixels), 0, 255), np.uint8), _joined(ink, missed), crossed
 
 
 def _joined(ink: Mask, missed: NDArray[np.bool_]) -> Mask:
@@ -189,32 +204,53 @@ def _copied(
     options: PatternOptions,
 ) -> tuple[Floats, NDArray[np.bool_]] | None:
     """What the shifts foretell for the ink and the ring, each pixel by the best; and where they do."""
-    here, known = pixels[inner.slices], ring[inner.slices]
+    here, known = np.ascontiguousarray(pixels[inner.slices]), ring[inner.slices]
     ink = site.mask[inner.slices] > 0
     depth = float(cv2.distanceTransform(site.mask[inner.slices], cv2.DIST_L2, 3).max())
     side = 2 * round(depth + options.px_margin(site.text_height) / 2) + 1
-    copies, costs, votes = [], [], np.zeros(ink.shape, np.intp)
+    copies, costs, votes = [], [], np.zeros(ink.shape, np.uint8)
     for down, across in shifts:
         source = Box(inner.left + across, inner.top + down, inner.right + across, inner.bottom + down).slices
-        there, usable = pixels[source], site.free[source]
-        both = known & usable
-        light = ground.local_mean(here - there, both, side)
-        light = np.clip(light, -options.most_light, options.most_light)
-        copy = there + light
-        misfit = ((here - copy) ** 2).sum(axis=2)
-        cost = ground.local_mean(misfit, both, side)
-        seen_here = cv2.blur(both.astype(np.float32), (side, side)) > 1e-4
-        cost[~(usable & seen_here)] = _NOTHING
+        usable = site.free[source]
+        copy, cost, able = _foretold(here, pixels[source], known & usable, side, options.most_light)
+        able &= usable
+        cost[~able] = _NOTHING
         copies.append(copy)
         costs.append(cost)
-        votes += usable & seen_here
-    if (votes[ink] < options.least_votes).any() or not (known & (votes >= options.least_votes)).any():
-        return None
-    foretold = np.stack(costs)
+        votes += able
+        if len(copies) == options.first_look and _is_off(costs, known & (votes > 0), 2 * variance, options):
+            return None
     judged = known & (votes >= options.least_votes)
-    if float(foretold.min(axis=0)[judged].mean()) > options.most_wrong * variance:
+    if (votes[ink] < options.least_votes).any() or not judged.any():
+        return None
+    if _is_off(costs, judged, variance, options):
         return None  # even the best everywhere would not do
-    return _elected(np.stack(copies), foretold, options), votes >= options.least_votes
+    return _elected(np.stack(copies), np.stack(costs), options), votes >= options.least_votes
+
+
+def _foretold(
+    here: Floats, there: Floats, both: NDArray[np.bool_], side: int, most_light: float
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """One shift's copy in the light of here, its mean squared error near by, and where that is known."""
+    seen = both.astype(np.float32)
+    share = cv2.blur(seen, (side, side))
+    scale = 1 / np.maximum(share, np.float32(1e-6))
+    three = cv2.merge([seen, seen, seen])
+    apart = cv2.subtract(here, there)
+    light = cv2.multiply(cv2.blur(cv2.multiply(apart, three), (side, side)), cv2.merge([scale, scale, scale]))
+    np.clip(light, -most_light, most_light, out=light)
+    cv2.subtract(apart, light, apart)
+    wrong = cv2.transform(cv2.multiply(apart, apart), np.ones((1, 3), np.float32))
+    cost = cv2.blur(cv2.multiply(wrong, seen), (side, side)) * scale
+    return np.asarray(cv2.add(light, there), np.float32), np.asarray(cost, np.float32), share > 1e-4
+
+
+def _is_off(
+    costs: Sequence[Floats], judged: NDArray[np.bool_], variance: float, options: PatternOptions
+) -> bool:
+    """Whether even the best shift for each pixel leaves more than a pattern may."""
+    least = reduce(np.minimum, costs)
+    return bool(judged.any()) and float(least[judged].mean()) > options.most_wrong * variance
 
 
 def _elected(copies: Floats, costs: Floats, options: PatternOptions) -> Floats:

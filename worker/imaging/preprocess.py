@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from worker.imaging.composite import blend, feathered
 from worker.imaging.fill import Site, fill_ground
 from worker.imaging.pattern import continue_pattern, is_spotted
-from worker.imaging.plan import Hole, PlanOptions, Route, Window, plan_windows
-from worker.imaging.quads import line_labels
+from worker.imaging.plan import Hole, PlanOptions, Route, Window
+from worker.imaging.quads import filled, line_labels
 from worker.imaging.texture import copy_texture, is_textured
-from worker.job import Box, Image, Mask, Patch, Region, TextBlock
+from worker.imaging.windows import plan_windows
+from worker.job import Box, Image, Mask, Patch, Polygon, Region, TextBlock
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +53,7 @@ def prepare(
     regions: Sequence[Region],
     tile_sizes: Sequence[int],
     options: PlanOptions | None = None,
+    kept: Sequence[Polygon] = (),
 ) -> Prepared:
     """Decides each line's route, fills what needs no network and cuts the tiles for the rest.
 
@@ -61,6 +63,7 @@ def prepare(
         regions: Their ink, one for each block, in the same order.
         tile_sizes: Sides of the served tiles in px.
         options: Limits of the planner.
+        kept: Boxes of the text that stays: no ground is copied from there.
 
     Raises:
         ValueError: Regions and blocks do not match, or no tile size is served.
@@ -70,12 +73,12 @@ def prepare(
         raise ValueError("each block needs its own region, in the same order")
     if not tile_sizes:
         raise ValueError("no tile size is served")
-    ink = _Placed.of(regions)
+    text = _Text(_Placed.of(regions), tuple(kept), _extents(kept))
     fills: list[Patch] = []
     holes: list[Hole] = []
     routes: dict[int, tuple[Route, ...]] = {}
     for block, region in zip(blocks, regions, strict=True):
-        patches, rest, routes[block.id] = _erase_block(rgb, block, region, ink, options)
+        patches, rest, routes[block.id] = _erase_block(rgb, block, region, text, options)
         fills += patches
         holes += rest
     page = Box(0, 0, rgb.shape[1], rgb.shape[0])
@@ -116,6 +119,31 @@ class _Placed:
         return mask
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Text:
+    """All text of the page: what is erased, and what stays."""
+
+    ink: _Placed
+    kept: tuple[Polygon, ...]
+    #: Of the kept text's bounding boxes, as `_Placed.corners`.
+    extents: NDArray[np.intp]
+
+    def site(self, rgb: Image, hole: Hole, margin: int, text_height: float) -> Site:
+        """A hole and its surroundings."""
+        box = _padded(hole.box, margin, rgb)
+        kept = filled([self.kept[index] for index in _meeting(self.extents, box)], box)
+        free = self.ink.over(box) == 0
+        return Site(
+            box, rgb[box.slices], _moved(hole.mask, hole.box, box), free, free & (kept == 0), text_height
+        )
+
+
+def _extents(polygons: Sequence[Polygon]) -> NDArray[np.intp]:
+    points = np.array(polygons, np.float32).reshape(-1, 4, 2)
+    corners = np.concatenate([np.floor(points.min(axis=1)), np.ceil(points.max(axis=1))], axis=1)
+    return corners.astype(np.intp)
+
+
 def _corners(boxes: Sequence[Box]) -> NDArray[np.intp]:
     corners = [(box.left, box.top, box.right, box.bottom) for box in boxes]
     return np.array(corners, np.intp).reshape(-1, 4)
@@ -129,7 +157,7 @@ def _meeting(corners: NDArray[np.intp], box: Box) -> list[int]:
 
 
 def _erase_block(
-    rgb: Image, block: TextBlock, region: Region, ink: _Placed, options: PlanOptions
+    rgb: Image, block: TextBlock, region: Region, text: _Text, options: PlanOptions
 ) -> tuple[list[Patch], list[Hole], tuple[Route, ...]]:
     """Patches, holes for the network, and the route of each line.
 
@@ -137,10 +165,10 @@ def _erase_block(
     """
     # where two erased lines touch, nothing fades: the edge of their union is what is feathered
     rim = _padded(region.box, options.feather + 1, rgb)
-    alpha = _moved(feathered(ink.over(rim), options.feather), rim, region.box)
+    alpha = _moved(feathered(text.ink.over(rim), options.feather), rim, region.box)
     alpha[region.mask == 0] = 0
     whole = Hole(block.id, 0, region.box, region.mask, alpha)
-    if not region.mask.any() or (found := _fill(rgb, whole, block.text_height, ink, options)) is None:
+    if not region.mask.any() or (found := _fill(rgb, whole, block.text_height, text, options)) is None:
         lines = _lines_of(whole, block)
     else:
         return [found[0]], [], (found[1],) * len(block.lines)
@@ -148,7 +176,7 @@ def _erase_block(
     holes: list[Hole] = []
     routes = [Route.FILL] * len(block.lines)
     for hole in lines:
-        found = _fill(rgb, hole, block.text_height, ink, options) if len(lines) > 1 else None
+        found = _fill(rgb, hole, block.text_height, text, options) if len(lines) > 1 else None
         if found is None:
             holes.append(hole)
             routes[hole.line] = Route.NETWORK
@@ -172,41 +200,36 @@ def _lines_of(whole: Hole, block: TextBlock) -> list[Hole]:
 
 
 def _fill(
-    rgb: Image, hole: Hole, text_height: float, ink: _Placed, options: PlanOptions
+    rgb: Image, hole: Hole, text_height: float, text: _Text, options: PlanOptions
 ) -> tuple[Patch, Route] | None:
     """Fills a hole without the network, if its ground can be trusted."""
     ring = max(options.fill.least_ring, round(options.fill.ring * text_height))
-    site = _site(rgb, hole, ring, text_height, ink)
+    site = text.site(rgb, hole, ring, text_height)
     ground = fill_ground(site, options.fill)
     if ground is not None:
         spotted = is_spotted(site, ground, options.pattern)
-        dotted = _continued(rgb, hole, text_height, ink, options) if spotted else None
+        dotted = _continued(rgb, hole, text_height, text, options) if spotted else None
         return dotted or (_patch(hole.block_id, ground, site.box, site.mask), Route.FILL)
     if is_textured(site, options.texture):
-        site = _site(rgb, hole, options.texture.px_reach(text_height), text_height, ink)
+        site = text.site(rgb, hole, options.texture.px_reach(text_height), text_height)
         ground = copy_texture(site, options.texture, options.fill)
         if ground is not None:
             alpha = _moved(hole.alpha, hole.box, site.box)
             return _patch(hole.block_id, ground, site.box, alpha), Route.TEXTURE
-    return _continued(rgb, hole, text_height, ink, options)
+    return _continued(rgb, hole, text_height, text, options)
 
 
 def _continued(
-    rgb: Image, hole: Hole, text_height: float, ink: _Placed, options: PlanOptions
+    rgb: Image, hole: Hole, text_height: float, text: _Text, options: PlanOptions
 ) -> tuple[Patch, Route] | None:
     """Fills a hole from the pattern it interrupts, if it interrupts one."""
-    site = _site(rgb, hole, options.pattern.px_reach(text_height), text_height, ink)
+    site = text.site(rgb, hole, options.pattern.px_reach(text_height), text_height)
     continued = continue_pattern(site, options.pattern, options.fill)
     if continued is None:
         return None
     ground, mask = continued
     alpha = np.maximum(_moved(hole.alpha, hole.box, site.box), feathered(mask, options.feather))
     return _patch(hole.block_id, ground, site.box, alpha), Route.PATTERN
-
-
-def _site(rgb: Image, hole: Hole, margin: int, text_height: float, ink: _Placed) -> Site:
-    box = _padded(hole.box, margin, rgb)
-    return Site.cut(rgb, box, _moved(hole.mask, hole.box, box), ink.over(box), text_height)
 
 
 def _tile(rgb: Image, window: Window, holes: _Placed, fills: Sequence[Patch], options: PlanOptions) -> Tile:

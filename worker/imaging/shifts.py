@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from worker.imaging import ground
 from worker.imaging.fill import Site
 from worker.imaging.ground import Floats
-from worker.job import Box
+from worker.job import Box, Image
 
 #: Px down and across.
 Shift = tuple[int, int]
 
 #: Pixels that the choice of shifts looks at.
 _MOST_COVERED = 600
+#: Pixels that tell in which direction a ground's colours differ.
+_MOST_COLOURS = 4000
 #: Squared levels by which misfits may differ and still count as equal.
 _EQUAL = 4.0
 
@@ -38,7 +40,13 @@ class ShiftOptions:
     nearly_best: float = 3.0
     surely_good: float = 0.1
     least_rise: float = 3.2
+    least_coarse_rise: float = 2.0
     least_periods: int = 3
+    #: That it does not is seen at reduced size, text of so many px and at most so many times smaller, where
+    #: this share of its variance is left.
+    coarse_height: float = 16.0
+    most_coarse: int = 4
+    least_kept: float = 0.5
 
 
 def find_shifts(site: Site, ring: NDArray[np.bool_], inner: Box, options: ShiftOptions) -> list[Shift]:
@@ -53,20 +61,72 @@ def find_shifts(site: Site, ring: NDArray[np.bool_], inner: Box, options: ShiftO
     Returns:
         Empty where the ground does not repeat.
     """
-    grey = _principal(site.pixels.astype(np.float32), ring)
-    free = site.free.astype(np.float32)
-    there, here = grey * free, (grey * ring)[inner.slices]
-    compared = ring[inner.slices].astype(np.float32)
-    ink = (site.mask[inner.slices] > 0).astype(np.float32)
+    seen = _Seen(_principal(site.pixels, ring), site.free, ring, site.mask > 0, inner)
+    factor = min(int(site.text_height // options.coarse_height), options.most_coarse)
+    if factor > 1 and _is_alone(seen.shrunk(factor), seen, options):
+        return []
+    typical, usable = _misfits(seen, options)
+    candidates, scores = _best(typical, usable, inner, options)
+    if not _repeats(
+        typical, candidates, scores, _limit(seen, scores, options), inner, options.least_rise, options
+    ):
+        return []
+    return _covering(site, ring, candidates, scores, options)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """A ground in one channel, and what of it is known, compared and wanted; all of one shape."""
+
+    grey: Floats
+    free: NDArray[np.bool_]
+    ring: NDArray[np.bool_]
+    ink: NDArray[np.bool_]
+    #: The part that holds ring and ink.
+    inner: Box
+
+    @property
+    def contrast(self) -> float:
+        """Variance of the ring."""
+        return float(self.grey[self.ring].var()) if self.ring.any() else 0.0
+
+    def shrunk(self, factor: int) -> _Seen:
+        """The same at 1 / factor of the size; what is not wholly known counts as unknown."""
+        height, width = (side // factor for side in self.free.shape)
+
+        def mean(picture: NDArray[np.generic]) -> Floats:
+            whole = picture[: height * factor, : width * factor].astype(np.float32)
+            return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+
+        low = (self.inner.left // factor, self.inner.top // factor)
+        high = (min(-(-self.inner.right // factor), width), min(-(-self.inner.bottom // factor), height))
+        free = mean(self.free) > 0.99
+        ring = free & (mean(self.ring) > 0.5)
+        return _Seen(mean(self.grey), free, ring, mean(self.ink) > 0.5, Box(*low, *high))
+
+
+def _misfits(seen: _Seen, options: ShiftOptions) -> tuple[Floats, NDArray[np.bool_]]:
+    """For every shift the mean squared difference it leaves, and whether it has enough ground to tell."""
+    inner = seen.inner
+    free = seen.free.astype(np.float32)
+    there, here = seen.grey * free, (seen.grey * seen.ring)[inner.slices]
+    compared = seen.ring[inner.slices].astype(np.float32)
+    ink = seen.ink[inner.slices].astype(np.float32)
 
     def summed(picture: Floats, weights: Floats) -> Floats:
         return np.asarray(cv2.matchTemplate(picture, weights, cv2.TM_CCORR), np.float32)
 
     count = summed(free, compared)
-    cover = summed(free, ink) / ink.sum()
+    usable = count > options.least_compared * compared.sum()
+    usable &= summed(free, ink) > options.least_cover * ink.sum()
     misfit = summed(there * there, compared) - 2 * summed(there, here) + summed(free, here * here)
-    usable = (count > options.least_compared * compared.sum()) & (cover > options.least_cover)
-    typical = np.asarray(misfit / np.maximum(count, 1), np.float32)
+    return np.asarray(np.maximum(misfit, 0) / np.maximum(count, 1), np.float32), usable
+
+
+def _best(
+    typical: Floats, usable: NDArray[np.bool_], inner: Box, options: ShiftOptions
+) -> tuple[list[Shift], Floats]:
+    """The shifts that fit better than all around them, the best first, and their misfits."""
     misfit = np.where(usable, typical, np.inf).astype(np.float32)
     side = 2 * options.apart + 1
     lowest = (cv2.erode(misfit, np.ones((side, side), np.uint8)) == misfit) & usable
@@ -75,25 +135,44 @@ def find_shifts(site: Site, ring: NDArray[np.bool_], inner: Box, options: ShiftO
     drawn = np.random.default_rng(len(downs)).permutation(len(downs))
     drawn = drawn[np.argsort(misfit[downs[drawn], acrosses[drawn]], kind="stable")][: options.candidates]
     candidates = [(int(downs[i]) - inner.top, int(acrosses[i]) - inner.left) for i in drawn]
-    scores = misfit[downs[drawn], acrosses[drawn]]
-    good = max(
-        options.nearly_best * float(scores.min(initial=np.inf)), options.surely_good * float(here.var())
-    )
-    if not _repeats(typical, candidates, scores, good, inner, options):
-        return []
-    return _covering(site, ring, candidates, scores, options)
+    return candidates, misfit[downs[drawn], acrosses[drawn]]
 
 
-def _principal(pixels: Floats, ring: NDArray[np.bool_]) -> Floats:
+def _limit(seen: _Seen, scores: Floats, options: ShiftOptions) -> float:
+    """Misfit up to which a shift counts as one that carries the ground onto itself."""
+    best = options.nearly_best * float(scores.min(initial=np.inf))
+    return max(best, options.surely_good * float((seen.grey * seen.ring)[seen.inner.slices].var()))
+
+
+def _is_alone(coarse: _Seen, seen: _Seen, options: ShiftOptions) -> bool:
+    """Whether a look from afar, in which the ground keeps its contrast, shows that it does not repeat."""
+    if coarse.contrast < options.least_kept * seen.contrast or not coarse.ink.any():
+        return False
+    typical, usable = _misfits(coarse, options)
+    candidates, scores = _best(typical, usable, coarse.inner, options)
+    limit = _limit(coarse, scores, options)
+    return not _repeats(typical, candidates, scores, limit, coarse.inner, options.least_coarse_rise, options)
+
+
+def _principal(pixels: Image, ring: NDArray[np.bool_]) -> Floats:
     """The pixels along the direction in which the ring's colours differ most, (H, W), centred."""
     seen = pixels[ring]
+    seen = seen[ground.thinned(len(seen), _MOST_COLOURS)].astype(np.float32)
     mean = seen.mean(axis=0)
     _, vectors = np.linalg.eigh(np.cov((seen - mean).T))
-    return np.asarray((pixels - mean) @ vectors[:, -1].astype(np.float32), np.float32)
+    direction = vectors[:, -1]
+    affine = np.append(direction, -float(mean @ direction)).astype(np.float32)[None]
+    return np.asarray(cv2.transform(pixels.astype(np.float32), affine), np.float32)
 
 
 def _repeats(
-    misfit: Floats, candidates: list[Shift], scores: Floats, limit: float, inner: Box, options: ShiftOptions
+    misfit: Floats,
+    candidates: list[Shift],
+    scores: Floats,
+    limit: float,
+    inner: Box,
+    least_rise: float,
+    options: ShiftOptions,
 ) -> bool:
     """Whether some of the best shifts fit better than shorter ones of the same direction."""
     good = scores <= limit + _EQUAL
@@ -101,7 +180,7 @@ def _repeats(
     steps = np.linspace(0.15, 0.85, 15, dtype=np.float32)[:, None, None]
     way = np.rint(steps * shifts + (inner.top, inner.left)).astype(np.intp)
     rise = misfit[way[..., 0], way[..., 1]].max(axis=0, initial=0)
-    return int((rise > options.least_rise * scores[good] + _EQUAL).sum()) >= options.least_periods
+    return int((rise > least_rise * scores[good] + _EQUAL).sum()) >= options.least_periods
 
 
 def _covering(

@@ -36,7 +36,7 @@ class TextureOptions:
     least_margin: int = 8
     #: How far away texture may be taken from.
     reach: float = 3.0
-    most_reach: int = 240
+    most_reach: int = 200
     #: Text higher than this many px is sought at reduced resolution first: three times as fast.
     search_height: int = 14
     #: Steps between neighbouring pixels, in levels, below which the ground is no texture.
@@ -46,6 +46,7 @@ class TextureOptions:
     coarse: float = 0.6
     least_coarse: int = 15
     most_shading: float = 7.0
+    most_deviation: float = 60.0
     object_sigmas: float = 3.5
     object_levels: float = 12.0
     #: ... as it does where the texture's energy leaves this range around the usual, or the shading goes so
@@ -63,6 +64,10 @@ class TextureOptions:
         """How much seen ground around a piece is compared, in px."""
         return max(self.least_margin, round(self.margin * text_height))
 
+    def px_coarse(self, text_height: float) -> int:
+        """Side of the squares whose mean is shading, in px; odd."""
+        return max(self.least_coarse, round(self.coarse * text_height)) | 1
+
     def px_reach(self, text_height: float) -> int:
         """How far away texture is sought, in px."""
         return min(round(self.reach * text_height), self.most_reach)
@@ -70,7 +75,11 @@ class TextureOptions:
 
 def is_textured(site: Site, options: TextureOptions) -> bool:
     """Whether a look at the ground next to the ink makes a copy worth trying."""
-    return roughness(site.pixels, site.ring(2 * options.least_margin)) >= options.least_roughness
+    site = site.unlettered(site.mask)
+    margin = options.px_margin(site.text_height)
+    if roughness(site.pixels, site.ring(2 * options.least_margin)) < options.least_roughness:
+        return False
+    return _split(site, site.ring(2 * margin), options) is not None
 
 
 def copy_texture(site: Site, options: TextureOptions, limits: FillOptions) -> Image | None:
@@ -84,32 +93,73 @@ def copy_texture(site: Site, options: TextureOptions, limits: FillOptions) -> Im
     Returns:
         (H, W, 3) of the site, meaningful under the mask only.
     """
+    site = site.unlettered(site.mask)
     margin = options.px_margin(site.text_height)
-    ring = site.ring(2 * margin)
+    split = _split(site, site.ring(2 * margin), options)
+    if split is None:
+        return None
+    surface, texture, donors = split
+    pieces = _pieces(site, margin, options)
+    inner = _bounds(pieces)
+    copied, covered = _copied(texture, donors, pieces, margin, site.text_height, options)
+    if copied is None:
+        return None
+    tall, wide = covered[inner].shape
+    filled = copied[inner] + surface.over(wide, tall, left=inner[1].start, top=inner[0].start)
+    wrong = np.asarray(site.pixels[inner] - filled, np.float32) * covered[inner][..., None]
+    covered &= site.ring(margin) & donors
+    if not _is_right(
+        site, wrong, covered, inner, replace(limits, outlier_sigmas=options.crossing_sigmas), options
+    ):
+        return None
+    plate = site.pixels.copy()
+    plate[inner] = cv2.convertScaleAbs(np.maximum(filled, 0))
+    return plate
+
+
+def _is_right(
+    site: Site,
+    wrong: Floats,
+    seen: NDArray[np.bool_],
+    inner: Piece,
+    limits: FillOptions,
+    options: TextureOptions,
+) -> bool:
+    """Whether a copy foretells the ground that is seen, in its shading and wherever something runs in."""
+    known = seen[inner]
+    if not known.any():
+        return False
+    side = options.px_coarse(site.text_height)
+    if float(ground.local_mean(wrong, known, side)[known].std()) > options.most_wrong:
+        return False
+    noise = ground.quantile(np.abs(wrong[known]).ravel(), 0.5) * ground.MAD_TO_SIGMA
+    departure = np.zeros(seen.shape, np.float32)
+    departure[inner] = ground.departure(wrong)
+    return not is_crossed(site, departure, noise, limits)
+
+
+def _split(
+    site: Site, ring: NDArray[np.bool_], options: TextureOptions
+) -> tuple[ground.Surface, Floats, NDArray[np.bool_]] | None:
+    """The surface under a site, the texture over its shading, and where that is the usual one.
+
+    None where the ring's shading is uneven or it holds something else.
+    """
     rows, columns = np.nonzero(ring)
     if len(rows) < _FEWEST:
         return None
     few = ground.thinned(len(rows))
     rows, columns = rows[few], columns[few]
-    surface = ground.fit(columns, rows, site.pixels[rows, columns].astype(np.float32), order=2)
+    points = ground.Points.of(columns, rows, site.pixels[rows, columns].astype(np.float32), 2)
+    surface = ground.fit(points, 2)
+    if surface.sigma > options.most_deviation:
+        return None
     plain = surface.over(site.box.width, site.box.height)
-    side = max(options.least_coarse, round(options.coarse * site.text_height)) | 1
-    shading = ground.local_mean(site.pixels.astype(np.float32), site.free, side)
-    texture = site.pixels - shading
+    side = options.px_coarse(site.text_height)
+    shading = ground.local_mean(site.pixels, site.free, side)
+    texture = np.asarray(cv2.subtract(site.pixels, shading, dtype=cv2.CV_32F), np.float32)
     donors = _donors(shading, plain, texture, site.free, ring, side, options)
-    if donors is None:
-        return None
-    copied, covered = _copied(site, texture, donors, margin, options)
-    if copied is None:
-        return None
-    wrong = np.where(covered[..., None], site.pixels - plain - copied, 0).astype(np.float32)
-    seen = site.ring(margin) & covered & donors
-    if not seen.any() or float(ground.local_mean(wrong, seen, side)[seen].std()) > options.most_wrong:
-        return None
-    noise = float(np.median(np.abs(wrong[seen]))) * ground.MAD_TO_SIGMA
-    if is_crossed(site, wrong, noise, replace(limits, outlier_sigmas=options.crossing_sigmas)):
-        return None
-    return np.asarray(np.clip(np.rint(plain + copied), 0, 255), np.uint8)
+    return None if donors is None else (surface, texture, donors)
 
 
 def _donors(
@@ -122,29 +172,35 @@ def _donors(
     options: TextureOptions,
 ) -> NDArray[np.bool_] | None:
     """Pixels with the usual texture; None where the ring's shading is uneven or it holds something else."""
-    uneven = ground.largest((shading - plain)[ring].T)
+    uneven = ground.departure(shading, plain)[ring]
     sigma = ground.MAD_TO_SIGMA * float(np.median(uneven))
     if sigma > options.most_shading:
         return None
-    energy = ground.local_mean(texture.mean(axis=2) ** 2, free, side)
+    energy = ground.local_mean(ground.grey(texture) ** 2, free, side)
     usual = float(np.median(energy[ring]))
     alike = (energy > options.least_energy * usual) & (energy < options.most_energy * usual)
     strange = (uneven > max(options.object_sigmas * sigma, options.object_levels)) | ~alike[ring]
     if strange.mean() > options.most_objects:
         return None
     low, high = shading[ring].min(axis=0) - options.most_shift, shading[ring].max(axis=0) + options.most_shift
-    return np.asarray(free & alike & ((shading >= low) & (shading <= high)).all(axis=2), bool)
+    within = cv2.inRange(shading, tuple(map(float, low)), tuple(map(float, high))) > 0
+    return np.asarray(free & alike & within, bool)
 
 
 def _copied(
-    site: Site, texture: Floats, donors: NDArray[np.bool_], margin: int, options: TextureOptions
+    texture: Floats,
+    donors: NDArray[np.bool_],
+    pieces: list[Piece],
+    margin: int,
+    text_height: float,
+    options: TextureOptions,
 ) -> tuple[Floats | None, NDArray[np.bool_]]:
     """Texture for the mask and its margin, and where it is known."""
     total = np.zeros(texture.shape, np.float32)
-    weight = np.zeros(site.mask.shape, np.float32)
-    grey = texture.mean(axis=2)
-    for piece in _pieces(site, margin, options):
-        place = _found(grey, donors, piece, site.text_height, options)
+    weight = np.zeros(donors.shape, np.float32)
+    grey = ground.grey(texture)
+    for piece in pieces:
+        place = _found(grey, donors, piece, text_height, options)
         if place is None:
             return None, weight > 0
         rows, columns = piece
@@ -152,8 +208,18 @@ def _copied(
         tent = _tent(tall, wide, margin)
         total[piece] += texture[place[0] : place[0] + tall, place[1] : place[1] + wide] * tent[..., None]
         weight[piece] += tent
-    copied = (total / np.maximum(weight, 1e-6)[..., None]).astype(np.float32)
-    return copied, weight > 0
+    inner = _bounds(pieces)
+    total[inner] /= np.maximum(weight[inner], 1e-6)[..., None]
+    return total, weight > 0
+
+
+def _bounds(pieces: list[Piece]) -> Piece:
+    """The rows and columns that pieces take."""
+    rows, columns = zip(*pieces, strict=True)
+    return (
+        slice(min(each.start for each in rows), max(each.stop for each in rows)),
+        slice(min(each.start for each in columns), max(each.stop for each in columns)),
+    )
 
 
 def _pieces(site: Site, margin: int, options: TextureOptions) -> list[Piece]:

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from tests.unit.imaging.pages import block_of, flat, gradient, inked, line
 from worker.errors import ModelError
-from worker.imaging.composite import composite, feathered
+from worker.imaging.composite import composite, erased_page, feathered
 from worker.imaging.mask import find_region
 from worker.imaging.plan import Route
 from worker.imaging.postprocess import restore
 from worker.imaging.preprocess import Prepared, Tile, prepare
-from worker.job import Box, Image, Patch, Region, TextBlock
+from worker.imaging.regions import group_lines
+from worker.job import Box, Image, Page, Patch, Region, SourceFormat, TextBlock, TextLine
 
 SIZES = (256, 512)
 
@@ -223,6 +224,37 @@ def test_alpha_fades_inwards_and_not_at_the_pages_edge() -> None:
     assert (feathered(np.full((4, 4), 255, np.uint8), 2) == 255).all()
 
 
+def erased(page: Page) -> Page:
+    """A page without the text that `inked` draws at (30, 40)."""
+    _, text = inked(flat(page.width, page.height), 30, 40)
+    block = block_of(text)
+    prepared = prepare(page.rgb, [block], [find_region(page.rgb, block)], SIZES)
+    return erased_page(page, composite(page.rgb, prepared.fills), prepared.fills)
+
+
+def test_ink_on_a_transparent_ground_leaves_it_transparent() -> None:
+    rgb, _ = inked(flat(300, 120), 30, 40)
+    alpha = np.where((rgb < 250).any(axis=2), 255, 0).astype(np.uint8)
+    alpha[:, 200:] = 255  # another part of the page is opaque
+    plate = erased(Page(rgb, SourceFormat("PNG"), alpha))
+    assert plate.alpha is not None
+    assert not plate.alpha[:, :190].any()
+    assert (plate.alpha[:, 200:] == 255).all()
+    assert plate.rgb.min() >= 250
+
+
+def test_ink_on_an_opaque_or_half_transparent_ground_leaves_it_so() -> None:
+    rgb, _ = inked(flat(300, 120), 30, 40)
+    for level in (255, 128):
+        ground = np.full(rgb.shape[:2], level, np.uint8)
+        ground[:20] = 0
+        alpha = np.where((rgb < 250).any(axis=2), 255, ground).astype(np.uint8)
+        plate = erased(Page(rgb, SourceFormat("PNG"), alpha))
+        assert plate.alpha is not None
+        assert np.abs(plate.alpha.astype(int) - ground).max() <= 1
+    assert erased(Page(rgb, SourceFormat("PNG"))).alpha is None
+
+
 def test_a_wrong_answer_of_the_model_is_a_model_error() -> None:
     (tile,) = planned(scene(300, 300), Box(100, 100, 160, 130)).tiles
     with pytest.raises(ModelError):
@@ -245,3 +277,26 @@ def test_a_page_of_thirty_thousand_rows_costs_what_its_text_costs() -> None:
     strip = np.broadcast_to(scene(64, 1)[:1], (30_000, 64, 3))
     prepared = planned(strip, Box(10, 50, 50, 70), Box(10, 29_900, 50, 29_930))
     assert [tile.size for tile in prepared.tiles] == [256, 256]
+
+
+def test_bad_boxes_are_erased_as_far_as_they_hold_text() -> None:
+    page = flat(300, 200)
+    page, text = inked(page, 30, 40)
+    corners = text.polygon
+    crossing = TextLine(corners[[0, 2, 1, 3]], text.text, 0.8)
+    lines = (
+        text,
+        crossing,
+        TextLine(corners + 0.5, text.text, 0.7),
+        line(290, 150, 900, 180),
+        line(60, 190, 120, 260),
+        line(50, 120, 50, 120),
+        line(-40, -30, -5, -2),
+        *(line(20 + n % 9, 120 + n % 7, 23 + n % 9, 122 + n % 7) for n in range(1500)),
+    )
+    blocks = group_lines(page, lines)
+    assert sum(text.text in block.text for block in blocks) == 1  # the duplicates are gone
+    regions = [find_region(page, block) for block in blocks]
+    plate = composite(page, prepare(page, blocks, regions, SIZES).fills)
+    assert plate.shape == page.shape
+    assert plate[40:70, 30:200].min() >= 250
