@@ -23,7 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from worker.bootstrap import open_ocr
-from worker.contact_sheet import side_by_side
+from worker.contact_sheet import contact_sheet, side_by_side
 from worker.embedded import (
     MODEL_REPOSITORY,
     TRITON_ENVIRONMENT,
@@ -71,6 +71,7 @@ def run_demo(images: Sequence[Path], out: Path, console: Console) -> int:
         with _servers(Path(scratch), samples, out, console) as (queue, base_url):
             results = _follow(queue, _push(queue, samples, base_url), console)
         rows = [_collect(sample, results[sample.image.stem], out) for sample in samples]
+    _compare(samples, results, out)
     console.print(_table(rows, out))
     return sum(result["status"] == "failed" for result in results.values())
 
@@ -140,6 +141,7 @@ def _worker_environment(scratch: Path, redis_url: str) -> dict[str, str]:
         "SPOOL_DIR": str(scratch / "spool"),
         "STORE_LAYOUT": "true",
         "FETCH_ALLOW_PRIVATE": "true",
+        "METRICS_PORT": "0",
     }
     if not environment.get("GEMINI_API_KEY"):
         glossary = scratch / "glossary.tsv"
@@ -216,10 +218,22 @@ def _collect(sample: _Sample, result: dict[str, Any], out: Path) -> list[str]:
     if result["plate_url"] is not None:
         plate = out / f"{name}.plate.png"
         shutil.copy(path_of(result["plate_url"]), plate)
-        side_by_side([sample.image, plate, target], out / f"{name}.side-by-side.jpg")
     translated = sum(block["status"] == "translated" for block in result["blocks"])
     timings = [f"{result['timings_ms'].get(stage, 0):.0f}" for stage in _STAGES]
     return [target.name, f"{translated}/{len(result['blocks'])}", *timings]
+
+
+def _compare(samples: Sequence[_Sample], results: dict[str, dict[str, Any]], out: Path) -> None:
+    """Write original, plate and translation side by side: each page for itself, and all on one sheet."""
+    pages = []
+    for sample in samples:
+        name, result = sample.image.stem, results[sample.image.stem]
+        if result["plate_url"] is not None:
+            translated = out / f"{name}.{result['target_language']}{path_of(result['image_url']).suffix}"
+            pages.append([sample.image, out / f"{name}.plate.png", translated])
+            side_by_side(pages[-1], out / f"{name}.side-by-side.jpg")
+    if len(pages) > 1:
+        contact_sheet(pages, out / "contact-sheet.jpg")
 
 
 def _table(rows: Sequence[Sequence[str]], out: Path) -> Table:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from worker.rendering.frame import Rect
 from worker.rendering.ground import Neighbourhood
-from worker.rendering.ink import Ink
+from worker.rendering.ink import BESIDE, Ink
 
 #: Edges agree within this many em.
 _AGREES = 0.45
@@ -23,6 +24,9 @@ _OTHER_SIZE, _OTHER_SIZE_VOTE = 1.35, 0.4
 _PANEL = 5.0
 #: ... if the gaps to its left and right differ by no more em, or by this share of their sum.
 _PANEL_OFF, _PANEL_OFF_SHARE = 0.35, 0.12
+#: Votes for its left edge, and those of texts of another width, from which on a text is a row of a list,
+#: whatever stands beside it.
+_LISTED, _TELLING = 0.4, 0.05
 #: Flush left unless something else has clearly more votes: equal lines share all their edges.
 _CLEARLY = 1.15
 
@@ -40,8 +44,8 @@ def infer_alignment(
 ) -> Alignment:
     """The alignment of one block.
 
-    Its own lines tell, else the panel it stands in the middle of, else the texts above and below it and
-    the page's margins.
+    Its own lines tell, else the list it is a row of, else the panel it stands in the middle of, else the
+    texts above and below it and the page's margins.
 
     Args:
         ink: The block's geometry.
@@ -55,12 +59,17 @@ def infer_alignment(
     own = _of_lines(ink)
     if own is not None:
         return own
+    votes, telling = _votes(ink, others)
+    if votes[0] >= _LISTED and telling[0] > max(_TELLING, 1.5 * telling[1]):
+        return Alignment.LEFT
     left, right = around.gaps(_PANEL * ink.size)
+    off = ink.axis - ink.rect.centre[0]
+    left, right = left + off, right - off
     if max(left, right) < _PANEL * ink.size and abs(left - right) <= max(
         _PANEL_OFF * ink.size, _PANEL_OFF_SHARE * (left + right)
     ):
         return Alignment.CENTRE
-    return _of_votes(ink, others, margin, width)
+    return _of_votes(ink, votes, margin, width)
 
 
 def _edges(rect: Rect) -> tuple[float, float, float]:
@@ -71,8 +80,9 @@ def _of_lines(ink: Ink) -> Alignment | None:
     """The edge a block's own lines share; a paragraph whose full lines share all of them is flush left."""
     if len(ink.lines) < 2:
         return None
-    edges = np.array([_edges(line.rect) for line in ink.lines])
-    left, centre, right = (edges.max(axis=0) - edges.min(axis=0)) / ink.size
+    edges = np.array([(*_edges(line.rect), line.axis) for line in ink.lines])
+    left, middle, right, axis = (edges.max(axis=0) - edges.min(axis=0)) / ink.size
+    centre = min(middle, axis)
     if left <= _AGREES:
         return Alignment.LEFT
     if centre <= 2 * _AGREES and centre < right:
@@ -80,21 +90,37 @@ def _of_lines(ink: Ink) -> Alignment | None:
     return Alignment.RIGHT if right <= _AGREES else Alignment.LEFT
 
 
-def _of_votes(ink: Ink, others: Sequence[Rect], margin: float, width: int) -> Alignment:
-    """The edge that most texts above and below share with this one, the nearest counting most."""
-    own, tolerance = np.array(_edges(ink.rect)), _AGREES * ink.size
-    votes = np.zeros(3)
+def _own_edges(ink: Ink) -> NDArray[np.float64]:
+    return np.array([ink.rect.left, ink.axis, ink.rect.right])
+
+
+def _votes(ink: Ink, others: Sequence[Rect]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How many texts above and below share its left edge, axis and right edge, the nearest counting most.
+
+    Returned once more without what texts of equal width say, which share them all.
+    """
+    own, tolerance = _own_edges(ink), _AGREES * ink.size
+    votes, telling = np.zeros(3), np.zeros(3)
     for rect in others:
         gap = max(rect.top - ink.rect.bottom, ink.rect.top - rect.bottom)
         if -0.5 * ink.size <= gap <= _WITNESS * ink.size:
-            agreement = np.clip(1 - np.abs(own - _edges(rect)) / tolerance, 0, None)
+            agreement = np.clip(
+                1 - np.abs(own - _edges(rect.grown(-BESIDE * ink.size, 0))) / tolerance, 0, None
+            )
             ratio = rect.height / ink.rect.height if len(ink.lines) == 1 else 1.0
             alike = 1 / _OTHER_SIZE <= ratio <= _OTHER_SIZE
-            votes += agreement * (1 if alike else _OTHER_SIZE_VOTE) / (1 + max(gap, 0.0) / ink.size)
-    if ink.frame.angle == 0:
+            votes += (vote := agreement * (1 if alike else _OTHER_SIZE_VOTE) / (1 + max(gap, 0.0) / ink.size))
+            telling += vote * (1 - agreement[[1, 0, 1]])
+    return votes, telling
+
+
+def _of_votes(ink: Ink, votes: NDArray[np.float64], margin: float, width: int) -> Alignment:
+    """The edge most witnesses share, the page's margins and its middle among them."""
+    if ink.frame.is_page:
         page = np.array([margin, width / 2, width - margin])
         worth = np.array([_MARGIN_VOTE, _MIDDLE_VOTE, _MARGIN_VOTE])
-        votes += worth * np.clip(1 - np.abs(own - page) / tolerance, 0, None)
+        agreement = 1 - np.abs(_own_edges(ink) - page) / (_AGREES * ink.size)
+        votes = votes + worth * np.clip(agreement, 0, None)
     left, centre, right = votes
     if max(centre, right) <= _CLEARLY * left or not votes.any():
         return Alignment.LEFT

@@ -6,13 +6,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.job import Mask
+
 RGB = tuple[int, int, int]
 Pixels = NDArray[np.float32]
 
 #: WCAG 2.1's least contrast for large text (success criterion 1.4.3).
 LEAST_CONTRAST = 3.0
+#: Steps in which lightness is tried on its way to black or white.
+_STEPS = 101
 #: Colours this near (RGB, Euclidean) belong to one ink: anti-aliasing and JPEG spread them that far.
 _SPREAD = 40.0
+#: Pixels that tell a dominant colour.
+_ENOUGH = 2000
 _SUM = np.ones((1, 3), np.float32)
 
 
@@ -21,25 +27,15 @@ def dot(one: Pixels, two: Pixels) -> Pixels:
     return np.asarray(cv2.transform(one * two, _SUM), np.float32)
 
 
-def length(field: Pixels) -> Pixels:
-    """Euclidean length of a (h, w, 3) field, pixel by pixel."""
-    return np.sqrt(dot(field, field))
-
-
-def largest(field: Pixels) -> Pixels:
-    """Largest absolute channel of a (h, w, 3) field, pixel by pixel."""
-    size = np.abs(field)
-    return np.maximum(np.maximum(size[..., 0], size[..., 1]), size[..., 2])
-
-
-def coverage_of(departure: Pixels, axis: Pixels) -> Pixels:
-    """How far, 0..1, each pixel is on its way from ground to fill.
+def shares_along(departure: Pixels, axis: Pixels) -> Pixels:
+    """How far, 0..1, each of (N, 3) pixels is on its way from ground to fill, (N,).
 
     Args:
-        departure: Page minus ground, (h, w, 3).
-        axis: Fill minus ground, same shape.
+        departure: Pixel less ground.
+        axis: Fill less ground.
     """
-    return np.clip(dot(departure, axis) / np.maximum(dot(axis, axis), 1.0), 0, 1)
+    along = np.einsum("ij,ij->i", departure, axis) / np.maximum(np.einsum("ij,ij->i", axis, axis), 1.0)
+    return np.asarray(np.clip(along, 0, 1), np.float32)
 
 
 def to_lab(colours: NDArray[np.floating]) -> Pixels:
@@ -48,54 +44,67 @@ def to_lab(colours: NDArray[np.floating]) -> Pixels:
     return np.asarray(cv2.cvtColor(scaled, cv2.COLOR_RGB2LAB), np.float32).reshape(-1, 3)
 
 
+def from_lab(colours: Pixels) -> Pixels:
+    """(N, 3) CIE L*a*b* → (N, 3) RGB, cut to what a screen can show."""
+    scaled = np.asarray(cv2.cvtColor(colours.reshape(-1, 1, 3), cv2.COLOR_LAB2RGB), np.float32)
+    return np.clip(scaled.reshape(-1, 3) * 255, 0, 255)
+
+
 def difference(one: RGB, two: RGB) -> float:
     """ΔE (CIE 1976) of two colours."""
     first, second = to_lab(np.array([one, two], np.float32))
     return float(np.linalg.norm(first - second))
 
 
-def luminance(colour: NDArray[np.floating] | RGB) -> float:
-    """WCAG's relative luminance, 0..1."""
-    channels = np.asarray(colour, np.float64) / 255
+def luminances(colours: NDArray[np.floating]) -> NDArray[np.float64]:
+    """WCAG's relative luminance, 0..1, of (N, 3) colours."""
+    channels = np.asarray(colours, np.float64) / 255
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-    return float(linear @ np.array([0.2126, 0.7152, 0.0722]))
+    return np.asarray(linear @ np.array([0.2126, 0.7152, 0.0722]))
 
 
 def contrast(one: RGB, two: RGB) -> float:
     """WCAG's contrast ratio, 1..21."""
-    low, high = sorted((luminance(one), luminance(two)))
-    return (high + 0.05) / (low + 0.05)
+    low, high = sorted(luminances(np.array([one, two], np.float64)))
+    return float((high + 0.05) / (low + 0.05))
 
 
 def legible(colour: RGB, ground: RGB, least: float = LEAST_CONTRAST) -> RGB:
-    """The colour nearest to `colour`, on its way to black or white, that reads on `ground`."""
+    """The colour nearest to `colour`, of the same hue but lighter or darker, that reads on `ground`.
+
+    Only its lightness moves; near black and white, where no screen has its chroma, that fades too. Where not
+    even black or white has so much contrast, it is the better of them.
+    """
     if contrast(colour, ground) >= least:
         return colour
+    lab = to_lab(np.array([colour], np.float32))[0]
     candidates = []
-    for end in (0, 255):
-        low, high = 0.0, 1.0
-        if contrast((end, end, end), ground) < least:
-            continue
-        for _ in range(8):
-            middle = (low + high) / 2
-            enough = contrast(_mixed(colour, end, middle), ground) >= least
-            low, high = (low, middle) if enough else (middle, high)
-        candidates.append(_mixed(colour, end, high))
+    for end in (0.0, 100.0):
+        path = np.repeat(lab[None], _STEPS, axis=0)
+        path[:, 0] = np.linspace(lab[0], end, _STEPS)
+        path[:, 1:] *= np.minimum(1.0, 1.5 * np.abs(end - path[:, :1]) / max(abs(end - float(lab[0])), 1.0))
+        steps = np.rint(from_lab(path))
+        shine, base = luminances(steps) + 0.05, float(luminances(np.array([ground]))[0]) + 0.05
+        enough = np.flatnonzero(np.maximum(shine / base, base / shine) >= least)
+        candidates += [as_rgb(steps[step]) for step in enough[:1]]
+    if not candidates:
+        return max(((0, 0, 0), (255, 255, 255)), key=lambda end: contrast(end, ground))
     return min(candidates, key=lambda moved: difference(colour, moved))
 
 
-def _mixed(colour: RGB, end: int, share: float) -> RGB:
-    red, green, blue = (round(channel + (end - channel) * share) for channel in colour)
-    return red, green, blue
+def sample(pixels: Pixels, where: NDArray[np.bool_] | Mask, most: int = _ENOUGH) -> Pixels:
+    """At most so many of the pixels under a mask, evenly spread, (N, 3)."""
+    places = np.flatnonzero(where)
+    return pixels.reshape(-1, 3)[places[:: len(places) // most + 1]]
 
 
 def dominant(pixels: Pixels) -> RGB:
     """The colour most of the pixels share: the median of those near the fullest cell of a 16³ histogram."""
-    cells = pixels.astype(np.int64) >> 4
+    cells = pixels.astype(np.int32) >> 4
     keys = (cells[:, 0] << 8) | (cells[:, 1] << 4) | cells[:, 2]
     fullest = int(np.bincount(keys, minlength=4096).argmax())
-    centre = np.median(pixels[keys == fullest], axis=0)
-    near = pixels[np.linalg.norm(pixels - centre, axis=1) <= _SPREAD]
+    offset = pixels - np.median(pixels[keys == fullest], axis=0)
+    near = pixels[np.einsum("ij,ij->i", offset, offset) <= _SPREAD**2]
     return as_rgb(np.median(near, axis=0))
 
 

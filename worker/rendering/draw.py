@@ -6,6 +6,7 @@ sharply as upright text and colour is only ever mixed with the ground it stands 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import cv2
@@ -14,13 +15,15 @@ from numpy.typing import NDArray
 
 from worker.job import Box, Image
 from worker.rendering.fonts import FontSet, Shaped
-from worker.rendering.frame import page_box
+from worker.rendering.frame import Frame, page_box, shifted
 from worker.rendering.layout import PlacedBlock
 from worker.rendering.raster import Coverage, rasterise
 from worker.rendering.style import Fill
 
 #: Outlines are widened on a raster this many times finer, so that their width need not be whole px.
 _OUTLINE_SCALE = 2
+#: Text that is laid onto the page in perspective is drawn this many times larger.
+_WARP_SCALE = 4
 
 
 def draw(rgb: Image, placed: PlacedBlock, fonts: FontSet) -> Box:
@@ -63,12 +66,16 @@ def draw(rgb: Image, placed: PlacedBlock, fonts: FontSet) -> Box:
 
 
 def _blend(area: NDArray[np.float32], colour: NDArray[np.float32], coverage: Coverage) -> None:
-    area += (colour - area) * coverage[..., None]
+    step = colour - area
+    step *= coverage[..., None]
+    area += step
 
 
 def _coverage(
     lines: Iterable[tuple[Shaped, float, float]], placed: PlacedBlock, box: Box, scale: int
 ) -> Coverage:
+    if placed.frame.warp is not None:
+        return _warped(lines, placed, box, scale)
     return rasterise(
         lines,
         placed.size,
@@ -78,6 +85,27 @@ def _coverage(
         placed.style.slant,
         scale,
     )
+
+
+def _warped(
+    lines: Iterable[tuple[Shaped, float, float]], placed: PlacedBlock, box: Box, scale: int
+) -> Coverage:
+    """Coverage of text on a surface seen at an angle: drawn upright, larger, and laid onto the page.
+
+    Only coverage is resampled, never colour, so edges have no fringe.
+    """
+    fine = _WARP_SCALE
+    room = placed.rect.grown(1.0, 1.0)
+    shape = (math.ceil(room.height), math.ceil(room.width))
+    upright = rasterise(
+        lines, placed.size, shape, origin=(room.left, room.top), slant=placed.style.slant, scale=fine
+    )
+    zoom = np.diag([1 / fine, 1 / fine, 1.0])
+    to_page = shifted(-box.left, -box.top) @ placed.frame.matrix @ shifted(room.left, room.top) @ zoom
+    matrix = shifted(-0.5, -0.5) @ np.linalg.inv(zoom) @ to_page @ shifted(0.5, 0.5)
+    large = cv2.warpPerspective(upright, matrix, (box.width * fine, box.height * fine))
+    size = (box.width * scale, box.height * scale)
+    return np.asarray(cv2.resize(large, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _widened(
@@ -95,15 +123,24 @@ def _colours(fill: Fill, placed: PlacedBlock, box: Box) -> NDArray[np.float32]:
     start, end = np.array(fill.start, np.float32), np.array(fill.end, np.float32)
     if fill.axis == "flat":
         return start
-    cos, sin = placed.frame.along
-    x = np.arange(box.left, box.right, dtype=np.float32)[None, :] + 0.5
-    y = np.arange(box.top, box.bottom, dtype=np.float32)[:, None] + 0.5
+    u, v = _local_grid(placed.frame, box)
     if fill.axis == "horizontal":
-        place = np.asarray((cos * x + sin * y - placed.rect.left) / max(placed.rect.width, 1.0), np.float32)
+        place = np.asarray((u - placed.rect.left) / max(placed.rect.width, 1.0), np.float32)
     else:
-        place = _down_lines(np.asarray(cos * y - sin * x, np.float32), placed)
+        place = _down_lines(v, placed)
     share = np.clip(place, 0, 1)[..., None]
     return np.asarray(start + (end - start) * share, np.float32)
+
+
+def _local_grid(frame: Frame, box: Box) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Where the pixels of a box lie in a frame, (u, v): arrays that broadcast to (height, width)."""
+    x = np.arange(box.left, box.right, dtype=np.float32)[None, :] + np.float32(0.5)
+    y = np.arange(box.top, box.bottom, dtype=np.float32)[:, None] + np.float32(0.5)
+    if frame.is_page:
+        return x, y
+    columns, rows = np.broadcast_arrays(x, y)
+    local = frame.to_local(np.stack([columns.ravel(), rows.ravel()], axis=1)).astype(np.float32)
+    return local[:, 0].reshape(columns.shape), local[:, 1].reshape(columns.shape)
 
 
 def _down_lines(v: NDArray[np.float32], placed: PlacedBlock) -> NDArray[np.float32]:

@@ -99,6 +99,8 @@ _FLAW = {Strength.FREE: 0.0, Strength.WEAK: 0.04, Strength.LAST_RESORT: 0.3}
 _PITCH, _LEAST_PITCH, _MOST_PITCH = 1.3, 1.12, 2.2
 #: Pitch that lines may be squeezed to, and what it costs.
 _TIGHT_PITCH, _SQUEEZED = 1.2, 0.08
+#: Height in em of one line's ink; how full broken lines are on average.
+_LINE, _FULL = 0.95, 0.85
 
 
 def find_fits(
@@ -192,7 +194,7 @@ def _rooms(candidate: Candidate, size: float, paragraph: Paragraph) -> Iterator[
 def _widened(candidate: Candidate, around: Neighbourhood, left: float, right: float) -> Rect:
     wide = around.grown(left, 0, right, 0)
     if candidate.alignment is Alignment.CENTRE:
-        return _evened(wide, candidate.ink.rect.centre[0], around.home)
+        return _evened(wide, candidate.ink.axis, around.home)
     return wide
 
 
@@ -251,3 +253,22 @@ def at_size(fits: Sequence[Fit], size: float, candidate: Candidate) -> Fit | Non
         return None
     source = candidate.ink.size
     return max(reaching, key=lambda fit: fit.score - fit.size / source)
+
+
+def capacity_of(candidate: Candidate, fonts: FontSet, options: LayoutOptions) -> int:
+    """About how many characters as wide as those of the candidate's text fit at a size that keeps its look.
+
+    Counted in the block's own place grown as far as it may; lines are seldom full, see _FULL.
+    """
+    source = candidate.ink.size
+    shaped = shape_whole(fonts, candidate.text, candidate.language, candidate.style.weight)
+    wide = max(shaped.advance / max(len(candidate.text), 1), 0.1)
+    size = max(options.floor(source), options.outlier_share * source)
+    paragraph = measure(candidate.text, shaped, candidate.language, Strength.FREE)
+    most = 1
+    for rect, _ in _rooms(candidate, source, paragraph):
+        lines = max(1, math.floor((rect.height / size - _LINE) / _TIGHT_PITCH) + 1)
+        lines = min(lines, candidate.source_lines + options.most_extra_lines)
+        full = 1.0 if lines == 1 else _FULL
+        most = max(most, math.floor(full * lines * rect.width / size / wide))
+    return most

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import regex
 import uharfbuzz as hb
 from numpy.typing import NDArray
 
 from worker.errors import SettingsError
+from worker.rendering.direction import levels_of, visual_order
+from worker.rendering.runs import Run, split_runs
 
 _SUFFIXES = (".otf", ".ttf", ".ttc", ".otc")
 #: Debian's fonts-noto-cjk, tried where the Python package is absent.
@@ -154,15 +154,16 @@ class FontSet:
 
     def _shape(self, text: str, language: str, weight: int) -> Shaped:
         fonts = [(family.name, family.font(weight)) for family in self._families(language)]
-        runs, missing = _split_runs(text, [font for _, font in fonts])
+        runs, missing = split_runs(text, [font for _, font in fonts], levels_of(text, language))
         glyphs: list[Glyph] = []
         advances = np.zeros(len(text))
         used: dict[str, int] = {}
         pen = 0.0
-        for start, run, which in runs:
-            name, font = fonts[which]
-            used[name] = used.get(name, 0) + len(run)
-            pen = _shape_run(run, start, language, font, pen, glyphs, advances)
+        for index in visual_order([run.level for run in runs]):
+            run = runs[index]
+            name, font = fonts[run.font]
+            used[name] = used.get(name, 0) + len(run.text)
+            pen = _shape_run(run, language, font, pen, glyphs, advances)
         box = _ink_box(glyphs)
         return Shaped(
             tuple(glyphs), advances, *box, missing, tuple(sorted(used, key=lambda name: -used[name]))
@@ -225,37 +226,8 @@ def _describe(face: hb.Face) -> Face:
     return Face(family, (weight, weight), face)
 
 
-def _split_runs(text: str, fonts: Sequence[hb.Font]) -> tuple[list[tuple[int, str, int]], str]:
-    """Cut `text` into (start, characters, font index) by which font has each grapheme."""
-    runs: list[tuple[int, str, int]] = []
-    missing: list[str] = []
-    for match in regex.finditer(r"\X", text):
-        grapheme, at = match[0], match.start()
-        visible = [char for char in grapheme if not _is_ignorable(char)]
-        which = next((i for i, font in enumerate(fonts) if _covers(font, visible)), None)
-        if which is None and grapheme.isspace():
-            grapheme, which = " " * len(grapheme), 0
-        if which is None:
-            missing.extend(visible)
-        elif runs and runs[-1][2] == which and runs[-1][0] + len(runs[-1][1]) == at:
-            runs[-1] = (runs[-1][0], runs[-1][1] + grapheme, which)
-        else:
-            runs.append((at, grapheme, which))
-    return runs, "".join(dict.fromkeys(missing))
-
-
-def _is_ignorable(char: str) -> bool:
-    """Joiners and variation selectors have no glyph of their own."""
-    return "\ufe00" <= char <= "\ufe0f" or unicodedata.category(char) == "Cf"
-
-
-def _covers(font: hb.Font, chars: Iterable[str]) -> bool:
-    return all(font.get_nominal_glyph(ord(char)) is not None for char in chars)
-
-
 def _shape_run(
-    run: str,
-    start: int,
+    run: Run,
     language: str,
     font: hb.Font,
     pen: float,
@@ -264,15 +236,16 @@ def _shape_run(
 ) -> float:
     """Append the glyphs of one run at `pen`, note the characters' advances, return the new pen."""
     buffer = hb.Buffer()
-    buffer.add_str(run)
+    buffer.add_str(run.text)
     buffer.guess_segment_properties()
+    buffer.direction = "rtl" if run.level % 2 else "ltr"
     buffer.language = language
     hb.shape(font, buffer)
     scale = 1.0 / font.face.upem
     for info, position in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True):
         x, y = pen + position.x_offset * scale, position.y_offset * scale
         glyphs.append(Glyph(font, info.codepoint, x, y, scale))
-        advances[start + info.cluster] += position.x_advance * scale
+        advances[run.start + info.cluster] += position.x_advance * scale
         pen += position.x_advance * scale
     return pen
 

@@ -1,6 +1,7 @@
 """The page turned so that a block's text runs along +u, its lines following along +v.
 
 The turn is about the page's origin, so for angle 0 the local frame is the page itself. Lengths stay in px.
+Where the text lies on a surface seen at an angle, the frame is that surface, upright (see perspective.py).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.job import Box, Image, Polygon, TextBlock
+from worker.rendering.perspective import Warp, matrix_of, project, warp_of
 
 #: Blocks within this many text heights steady each other's angle if it differs by no more degrees.
 _NEAR, _LIKE = 4.0, 3.5
@@ -83,6 +85,13 @@ class Frame:
     """A local frame: the page turned by `angle` degrees, clockwise on screen."""
 
     angle: float
+    #: How the frame lies on the page where it does not face the camera; it is turned already.
+    warp: Warp | None = None
+
+    @property
+    def is_page(self) -> bool:
+        """Whether the frame is the page itself."""
+        return self.angle == 0 and self.warp is None
 
     @property
     def along(self) -> tuple[float, float]:
@@ -92,13 +101,25 @@ class Frame:
         radians = math.radians(self.angle)
         return math.cos(radians), math.sin(radians)
 
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """Local (u, v, 1) → page, (3, 3)."""
+        if self.warp is not None:
+            return matrix_of(self.warp)
+        cos, sin = self.along
+        return np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
+
     def to_local(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """Page points (N, 2) → (u, v)."""
+        if self.warp is not None:
+            return project(np.asarray(np.linalg.inv(matrix_of(self.warp)), np.float64), points)
         cos, sin = self.along
         return np.asarray(np.asarray(points, np.float64) @ np.array([[cos, -sin], [sin, cos]]))
 
     def to_page(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """Local points (N, 2) → page (x, y)."""
+        if self.warp is not None:
+            return project(matrix_of(self.warp), points)
         cos, sin = self.along
         return np.asarray(np.asarray(points, np.float64) @ np.array([[cos, sin], [-sin, cos]]))
 
@@ -126,7 +147,7 @@ class Frame:
         height, width = image.shape[:2]
         left, top = math.floor(rect.left), math.floor(rect.top)
         right, bottom = math.ceil(rect.right), math.ceil(rect.bottom)
-        if self.angle == 0:
+        if self.is_page:
             x, y = origin
             left, right = max(left, x), min(right, x + width)
             top, bottom = max(top, y), min(bottom, y + height)
@@ -136,13 +157,13 @@ class Frame:
         box = page_box(self.quad(whole) - np.array(origin), width, height, margin=2)
         if not (box.width and box.height):
             return image[:0, :0], Rect(left, top, left, top)
-        cos, sin = self.along
-        # Pixel centres: local (i + 0.5 + left, j + 0.5 + top) lies at page cos·u - sin·v, sin·u + cos·v.
-        u, v = left + 0.5, top + 0.5
-        dx = cos * u - sin * v - 0.5 - origin[0] - box.left
-        dy = sin * u + cos * v - 0.5 - origin[1] - box.top
-        matrix = np.array([[cos, -sin, dx], [sin, cos, dy]])
-        pixels = cv2.warpAffine(
+        # Pixel centres: local (i + 0.5 + left, j + 0.5 + top), page (x + 0.5, y + 0.5).
+        matrix = (
+            shifted(-0.5 - origin[0] - box.left, -0.5 - origin[1] - box.top)
+            @ self.matrix
+            @ shifted(left + 0.5, top + 0.5)
+        )
+        pixels = cv2.warpPerspective(
             np.ascontiguousarray(image[box.slices]),
             matrix,
             (right - left, bottom - top),
@@ -150,6 +171,11 @@ class Frame:
             borderMode=cv2.BORDER_REPLICATE,
         )
         return np.asarray(pixels, np.uint8), whole
+
+
+def shifted(x: float, y: float) -> NDArray[np.float64]:
+    """A shift as a homography."""
+    return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
 
 
 def frames_of(blocks: Sequence[TextBlock]) -> list[Frame]:
@@ -170,7 +196,8 @@ def frames_of(blocks: Sequence[TextBlock]) -> list[Frame]:
         weights = lengths[near] ** 2 / (1 + (across[near] / block.text_height) ** 2)
         steady = float(np.average(angles[near], weights=weights))
         rise = abs(math.sin(math.radians(steady))) * float(length)
-        frames.append(Frame(0.0 if rise <= max(2.0, 0.1 * block.text_height) else steady))
+        turned = 0.0 if rise <= max(2.0, 0.1 * block.text_height) else steady
+        frames.append(Frame(turned, warp_of(block, turned)))
     return frames
 
 

@@ -18,8 +18,8 @@ _TOLERANCE = 10.0
 _CALM_EDGE, _CALM_DRIFT = 9.0, 56.0
 #: Textured ground proves itself by its own variety, but no more than this.
 _MOST_VARIETY = 80.0
-#: Columns the ground under the text is sampled at.
-_SAMPLES = 48
+#: Columns the ground under the text is sampled at, and rows that are compared: more are averaged.
+_SAMPLES, _ROWS = 48, 60
 #: Distance kept sideways from whatever ends the free ground, and from other text, in em.
 CLEARANCE, _CLEARANCE_TEXT = 0.4, 0.8
 #: Distance kept from the rim of a balloon, whose text was vertical; and above and below from anything.
@@ -66,7 +66,7 @@ class Neighbourhood:
                     high = min(high, max(other.left - apart, rect.right))
                 else:
                     low = max(low, min(other.right + apart, rect.left))
-        if self.frame.angle == 0:
+        if self.frame.is_page:
             low = max(low, self.margin - gap)
             high = min(high, self.plate.shape[1] - self.margin + gap)
         free, covered = self._free(
@@ -118,14 +118,16 @@ class Neighbourhood:
         count = pixels.shape[1]
         first = min(max(round(low), 0), count - 1)
         last = min(max(round(high), first + 1), count)
-        smooth = np.asarray(cv2.blur(np.ascontiguousarray(pixels), (3, 3)), np.uint8)
+        rows = max(1, pixels.shape[0] // max(1, pixels.shape[0] // _ROWS))
+        halved = cv2.resize(np.ascontiguousarray(pixels), (count, rows), interpolation=cv2.INTER_AREA)
+        smooth = np.asarray(cv2.blur(halved, (3, 3)), np.uint8)
         free = _alike(smooth, first, last)
         on_page = self._on_page(covered, count, sideways)
         return free & on_page, covered
 
     def _on_page(self, covered: Rect, count: int, sideways: bool) -> NDArray[np.bool_]:
         """Which columns (or rows) lie wholly on the page; only a tilted rectangle can leave it."""
-        if self.frame.angle == 0:
+        if self.frame.is_page:
             return np.ones(count, bool)
         along = np.arange(count) + 0.5
         inside = np.ones(count, bool)

@@ -27,6 +27,8 @@ _TRIAL_SIZE = 32
 _FEWEST = 12
 #: No ink of a line reaches farther above and below its baseline, in em: the rest is a neighbour's.
 _TALLEST, _DEEPEST = 0.95, 0.3
+#: Room a line of any script needs beside its ink, in em.
+BESIDE = 0.08
 #: Side bearing, in em, beyond which a glyph is an opening bracket, which is set flush.
 MOST_BEARING = 0.12
 
@@ -41,6 +43,9 @@ class InkLine:
     baseline: float
     #: Where its pen started (u): left of the ink by the first glyph's side bearing (but see MOST_BEARING).
     start: float
+    #: The middle of the pen's way (u): what is centred where a line begins or ends with full-width
+    #: punctuation, whose ink fills one half of its body.
+    axis: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,12 @@ class Ink:
     vertical: bool = False
 
     @property
+    def axis(self) -> float:
+        """Where centred lines have their middle (u): that of pen or ink, whichever the lines agree on."""
+        pens, inks = [line.axis for line in self.lines], [line.rect.centre[0] for line in self.lines]
+        return float(np.median(min(pens, inks, key=np.ptp)))
+
+    @property
     def rect(self) -> Rect:
         """Extents of all lines."""
         rect = self.lines[0].rect
@@ -65,11 +76,12 @@ class Ink:
 
 @dataclass(frozen=True, slots=True)
 class _Proportions:
-    """How the ink of a text is spread over its rows, in em above the baseline; and its side bearing."""
+    """How a text's ink is spread over its rows, in em above the baseline; its side bearings and width."""
 
     mean: float
     deviation: float
     left: float
+    right: float
     width: float
 
 
@@ -105,7 +117,8 @@ def _measure_line(
     if np.count_nonzero(bodies) < _FEWEST:
         inner = box.grown(0, -_BOX_MARGIN * box.height)
         size = inner.height / (HAN_TOP - HAN_BOTTOM)
-        return InkLine(inner, inner.bottom + HAN_BOTTOM * size, inner.left), max(size, 1.0)
+        line_ink = InkLine(inner, inner.bottom + HAN_BOTTOM * size, inner.left, inner.centre[0])
+        return line_ink, max(size, 1.0)
     rows = bodies.sum(axis=1)
     first, last = _body(rows)
     weights = rows[first : last + 1] / rows[first : last + 1].sum()
@@ -120,7 +133,8 @@ def _measure_line(
     top = max(covered.top + first, baseline - _TALLEST * size)
     bottom = min(covered.top + last + 1, baseline + _DEEPEST * size)
     rect = Rect(left, min(top, mean), right, max(bottom, mean))
-    return InkLine(rect, baseline, left - min(own.left, MOST_BEARING) * size), max(size, 1.0)
+    axis = rect.centre[0] + (own.right - own.left) / 2 * size
+    return InkLine(rect, baseline, left - min(own.left, MOST_BEARING) * size, axis), max(size, 1.0)
 
 
 def _measure_column(
@@ -140,7 +154,9 @@ def _measure_column(
             covered.left + last + 1,
             covered.top + float(rows[-1]) + 1,
         )
-    return InkLine(rect, rect.centre[0], rect.left), max(rect.width / (HAN_TOP - HAN_BOTTOM), 1.0)
+    return InkLine(rect, rect.centre[0], rect.left, rect.centre[0]), max(
+        rect.width / (HAN_TOP - HAN_BOTTOM), 1.0
+    )
 
 
 def _proportions(fonts: FontSet, text: str, language: str) -> _Proportions:
@@ -150,12 +166,13 @@ def _proportions(fonts: FontSet, text: str, language: str) -> _Proportions:
     coverage = rasterise([(shaped, 0.0, float(_TRIAL_SIZE))], _TRIAL_SIZE, (height, width))
     rows = (coverage > 0.5).sum(axis=1)
     if rows.sum() < _FEWEST:  # nothing but dashes or unknown characters
-        return _Proportions((HAN_TOP + HAN_BOTTOM) / 2, _HAN_DEVIATION, 0.05, max(shaped.advance, 0.5))
+        return _Proportions((HAN_TOP + HAN_BOTTOM) / 2, _HAN_DEVIATION, 0.05, 0.05, max(shaped.advance, 0.5))
     weights = rows / rows.sum()
     above = 1.0 - (np.arange(height) + 0.5) / _TRIAL_SIZE
     mean = float(weights @ above)
     deviation = float(np.sqrt(weights @ (above - mean) ** 2))
-    return _Proportions(mean, max(deviation, 0.1), shaped.left, max(shaped.right - shaped.left, 0.1))
+    bearing = shaped.advance - shaped.right
+    return _Proportions(mean, max(deviation, 0.1), shaped.left, bearing, max(shaped.right - shaped.left, 0.1))
 
 
 def _body(profile: np.ndarray[tuple[int], np.dtype[np.int_]]) -> tuple[int, int]:

@@ -63,6 +63,11 @@ class PlacedBlock:
         """Page polygon (4, 2) around everything drawn, outline and shadow included."""
         return self.frame.quad(self.rect.grown(self.style.margin, self.style.margin))
 
+    @property
+    def body(self) -> Polygon:
+        """Page polygon (4, 2) around the glyphs and their outline: what other text keeps clear of."""
+        return self.frame.quad(self.rect.grown(self.style.border, self.style.border))
+
 
 def lay_out(
     candidates: Sequence[Candidate], fonts: FontSet, options: LayoutOptions
@@ -97,14 +102,14 @@ def _place_beside(
 
     Where neighbours have grown around it, it shrinks inside its own home: nobody else grows into that.
     """
-    taken = [candidate.ink.frame.rect_around(other.polygon) for other in placed.values()]
+    taken = [candidate.ink.frame.rect_around(other.body) for other in placed.values()]
     home = candidate.around.home
     for _ in range(2):
         choice = at_size(fits, common, candidate) or (fits[0] if fits else None)
         found = place(candidate, choice, min(common, choice.size), fonts) if choice else None
-        margin = candidate.style.margin
+        border = candidate.style.border
         if found is not None and not any(
-            rect.overlaps(found.rect.grown(margin, margin)) and not rect.overlaps(home) for rect in taken
+            rect.overlaps(found.rect.grown(border, border)) and not rect.overlaps(home) for rect in taken
         ):
             return found
         # Another block has grown into the ground this one counted on: measure again beside it.
@@ -122,7 +127,7 @@ def with_shared_edges(candidates: Sequence[Candidate]) -> list[Candidate]:
     shared = list(candidates)
     for index in sorted(range(len(shared)), key=lambda i: shared[i].start):
         candidate = shared[index]
-        if candidate.alignment is Alignment.LEFT and candidate.ink.frame.angle == 0:
+        if candidate.alignment is Alignment.LEFT and candidate.ink.frame.is_page:
             near = edges and candidate.start - shared[edges[-1][-1]].start <= _HAIR * candidate.ink.size
             if near:
                 edges[-1].append(index)
@@ -190,7 +195,7 @@ def _start(candidate: Candidate, room: Rect, line: Shaped, size: float) -> float
     source, width = candidate.ink.rect, (line.right - line.left) * size
     wanted = {
         Alignment.LEFT: candidate.start + min(line.left, MOST_BEARING) * size,
-        Alignment.CENTRE: source.centre[0] - width / 2,
+        Alignment.CENTRE: candidate.ink.axis - width / 2,
         Alignment.RIGHT: source.right - width,
     }[candidate.alignment]
     return max(room.left, min(wanted, room.right - width))

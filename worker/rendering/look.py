@@ -11,7 +11,7 @@ from worker.job import Image, Mask, Region
 from worker.rendering.colour import Pixels
 
 #: Font size (px) that shows all there is to measure.
-_ENOUGH = 40.0
+_ENOUGH = 32.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,6 +21,8 @@ class Look:
     page: Pixels
     #: The ground under every pixel.
     ground: Pixels
+    #: Page less ground.
+    departure: Pixels
     mask: Mask
     strokes: Mask
     #: Font size in reduced px.
@@ -50,8 +52,19 @@ def look_at(rgb: Image, plate: Image | None, region: Region, size: float) -> Loo
         )
         strokes = np.where(strokes > 127, 255, 0).astype(np.uint8)
     return Look(
-        page.astype(np.float32), ground.astype(np.float32), mask, strokes, size / reduction, reduction
+        page.astype(np.float32),
+        ground.astype(np.float32),
+        departure_of(page, ground),
+        mask,
+        strokes,
+        size / reduction,
+        reduction,
     )
+
+
+def departure_of(page: Image, ground: Image) -> Pixels:
+    """Page less ground, pixel by pixel."""
+    return np.asarray(cv2.subtract(page, ground, dtype=cv2.CV_32F), np.float32)
 
 
 def ground_of(page: Image, plate: Image | None, region: Region) -> Image:

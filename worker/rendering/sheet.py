@@ -21,6 +21,7 @@ from worker.rendering.frame import Frame, Rect
 from worker.rendering.ground import CLEARANCE, CLEARANCE_IN_BALLOON, Neighbourhood
 from worker.rendering.ink import HAN_BOTTOM, HAN_TOP, MOST_BEARING, Ink, InkLine
 from worker.rendering.layout import LONGEST_TEXT, PlacedBlock, PlacedLine, extents, place
+from worker.rendering.perspective import Warp
 from worker.rendering.segment import clean
 from worker.rendering.style import Style
 from worker.rendering.typeset import Typeset
@@ -39,6 +40,8 @@ class SheetBlock:
     polygon: tuple[tuple[float, float], ...]
     #: Degrees, clockwise on screen; all other places are in the page turned by it.
     angle: float
+    #: Where the text lies on a surface seen at an angle: the homography, row by row, from there to the page.
+    warp: Warp | None
     alignment: Alignment
     #: Font size, px.
     size: float
@@ -88,6 +91,7 @@ def sheet_of(typesetting: Typeset, blocks: Sequence[TextBlock], language: str) -
                 answer.flags,
                 tuple((float(x), float(y)) for x, y in placed.polygon),
                 placed.frame.angle,
+                placed.frame.warp,
                 placed.alignment,
                 placed.size,
                 placed.room,
@@ -140,7 +144,7 @@ def _as_it_stands(block: SheetBlock, language: str, fonts: FontSet) -> PlacedBlo
     rect = extents(block.lines, shaped, block.size, block.style.slant)
     return PlacedBlock(
         block.id,
-        Frame(block.angle),
+        Frame(block.angle, block.warp),
         block.lines,
         block.size,
         block.style,
@@ -176,7 +180,7 @@ def _set_again(
     if not 0 < len(text) <= LONGEST_TEXT:
         return None
     frame, stacked = placed.frame, _is_stacked(placed)
-    obstacles = tuple(frame.rect_around(other.polygon) for other in others)
+    obstacles = tuple(frame.rect_around(other.body) for other in others)
     clearance = CLEARANCE_IN_BALLOON if stacked else CLEARANCE
     around = Neighbourhood(plate, frame, placed.room, obstacles, placed.size, clearance=clearance)
     starts = []
@@ -195,13 +199,14 @@ def _set_again(
 def _ink_lines(placed: PlacedBlock, stacked: bool) -> tuple[InkLine, ...]:
     """The lines as they stand, in the shape of source lines: bodies of equal height on their baselines."""
     if stacked:
-        return (InkLine(placed.rect, placed.rect.centre[0], placed.rect.left),)
+        return (InkLine(placed.rect, placed.rect.centre[0], placed.rect.left, placed.rect.centre[0]),)
     rect, size = placed.rect, placed.size
     return tuple(
         InkLine(
             Rect(rect.left, line.baseline - HAN_TOP * size, rect.right, line.baseline - HAN_BOTTOM * size),
             line.baseline,
             line.left,
+            rect.centre[0],
         )
         for line in placed.lines
     )

@@ -2,7 +2,8 @@
 
     {"version": 1, "width": 800, "height": 1140, "language": "ko",
      "blocks": [{"id": 3, "source": "…", "translation": "…", "flags": [], "polygon": [[x, y] × 4],
-                 "angle": 0.0, "alignment": "left", "size": 24.0, "room": [left, top, right, bottom],
+                 "angle": 0.0, "warp": null, "alignment": "left", "size": 24.0,
+                 "room": [left, top, right, bottom],
                  "fonts": ["Noto Sans CJK KR"],
                  "style": {"fill": {"start": "#141414", "end": "#141414", "axis": "flat"},
                            "ground": "#ffffff", "weight": 400, "slant": 0.0,
@@ -24,6 +25,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from worker.errors import BadLayout
 from worker.job import LANGUAGE_TAG, Flag
 from worker.rendering.align import Alignment
@@ -31,6 +34,7 @@ from worker.rendering.colour import RGB
 from worker.rendering.effects import Outline, Shadow
 from worker.rendering.frame import Rect
 from worker.rendering.layout import PlacedLine
+from worker.rendering.perspective import Warp, matrix_of
 from worker.rendering.segment import clean
 from worker.rendering.sheet import Sheet, SheetBlock
 from worker.rendering.style import Fill, Style
@@ -39,6 +43,8 @@ VERSION = 1
 #: Bounds on what a file may ask for: far beyond any page, near enough that drawing it ends.
 _MOST_BYTES, _MOST_BLOCKS, _MOST_LINES, _LONGEST_TEXT = 1 << 24, 5000, 500, 5000
 _LONGEST_SIDE, _FARTHEST, _LARGEST_SIZE, _WIDEST_EFFECT = 1_000_000, 1e7, 4000.0, 200.0
+#: A homography flatter than this shows text as a line.
+_LEAST_DETERMINANT = 1e-4
 _AXES = ("flat", "vertical", "horizontal")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -73,6 +79,7 @@ def _block_fields(block: SheetBlock) -> dict[str, object]:
         "flags": list(block.flags),
         "polygon": block.polygon,
         "angle": block.angle,
+        "warp": block.warp,
         "alignment": block.alignment,
         "size": block.size,
         "room": [room.left, room.top, room.right, room.bottom],
@@ -124,6 +131,7 @@ def _block(field: _Field) -> SheetBlock:
         tuple(Flag(flag.one_of(tuple(Flag))) for flag in field["flags"].items(0, len(Flag))),
         tuple(_point(corner) for corner in field["polygon"].items(4, 4)),
         field["angle"].number(-180, 180),
+        _warp(field["warp"]),
         Alignment(field["alignment"].one_of(tuple(Alignment))),
         field["size"].number(1, _LARGEST_SIZE),
         _rect(field["room"]),
@@ -134,6 +142,15 @@ def _block(field: _Field) -> SheetBlock:
             for line in field["lines"].items(1, _MOST_LINES)
         ),
     )
+
+
+def _warp(field: _Field) -> Warp | None:
+    if field.value is None:
+        return None
+    warp = tuple(entry.place() for entry in field.items(9, 9))
+    if abs(np.linalg.det(matrix_of(warp))) < _LEAST_DETERMINANT:
+        raise BadLayout(f"{field.name}: must be null or a matrix that can be inverted")
+    return warp
 
 
 def _point(field: _Field) -> tuple[float, float]:

@@ -4,32 +4,34 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from worker.job import Image, Mask, Region, TextBlock
-from worker.rendering.colour import Pixels, dominant, length
+from worker.rendering.colour import RGB, Pixels, dominant, dot, sample
 from worker.rendering.fonts import FontSet, Shaped
-from worker.rendering.frame import Frame
-from worker.rendering.look import ground_of
+from worker.rendering.frame import Frame, Rect
+from worker.rendering.look import departure_of, ground_of
 from worker.rendering.raster import rasterise
 from worker.rendering.segment import clean
 
 #: Fewest stroke pixels a measure is taken from.
 FEWEST = 24
+#: Pixels that tell a percentile.
+_SAMPLES = 2000
 #: Distance (RGB) of a colour that is neither ground nor stroke.
 _UNLIKE = 64.0
 #: Shares of an OCR box that its ink may be high and wide.
-_INK_HEIGHTS, _INK_WIDTHS = (0.72, 0.8, 0.88, 0.96), (0.88, 0.94, 1.0)
+_INK_HEIGHTS, _INK_WIDTHS = (0.88, 0.8, 0.96, 0.72), (0.94, 0.88, 1.0)
 #: Likeness below which strokes are hardly the text's; colours tried in their place.
 _UNLIKELY, _COLOURS = 0.12, 4
 #: Smallest piece of a stroke, as a share of the line height's square.
 _SPECK = 0.012
 #: Rows that a line is compared at.
-_TRIAL_ROWS = 28
+_TRIAL_ROWS = 20
 #: Share of the strokes that what lies inside them must have to be looked at.
 _MUCH = 0.15
 #: Correlation by which one shape must resemble the text more than another; the weight it is drawn in.
@@ -56,15 +58,36 @@ def find_strokes(
         strokes = np.asarray(cv2.bitwise_and(_guess_strokes(page, ground), inside), np.uint8)
     if np.count_nonzero(strokes) < FEWEST:
         return replace(region, strokes=np.zeros_like(region.strokes))
-    colours, beneath = page.astype(np.float32), ground.astype(np.float32)
-    origin = (region.box.left, region.box.top)
-    strokes = _innermost(colours, strokes, block, origin, frame, fonts)
-    fill = np.array(dominant(colours[cores_of(colours, beneath, strokes)]), np.float32)
+    likeness = _Likeness.to(block, (region.box.left, region.box.top), frame, fonts)
+    colours = Colours.of(page.astype(np.float32))
+    strokes = _innermost(colours, strokes, likeness)
+    departure = departure_of(page, ground)
+    off_ground = dot(departure, departure)
+    fill = dominant(sample(colours.pixels, cores_of(off_ground, strokes)))
     # What is nearer to the ground than to the fill is an edge of an outline or a shadow.
-    nearer = length(colours - fill) <= length(colours - beneath)
-    bodies = np.where((strokes > 0) & nearer, 255, 0).astype(np.uint8)
+    bodies = np.where((strokes > 0) & (colours.squares_from(fill) <= off_ground), 255, 0).astype(np.uint8)
     bodies = bodies if np.count_nonzero(bodies) >= FEWEST else strokes
-    return replace(region, strokes=_likelier(colours, bodies, inside, block, origin, frame, fonts))
+    bodies = _of_fill(colours, bodies, fill, likeness)
+    return replace(region, strokes=_likelier(colours, bodies, inside, likeness))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Colours:
+    """Pixels whose distances from many colours are wanted: |p - c|² = |p|² - 2 p·c + |c|², one pass each."""
+
+    #: (h, w, 3)
+    pixels: Pixels
+    _squares: Pixels
+
+    @classmethod
+    def of(cls, pixels: Pixels) -> Colours:
+        """Take the pixels, (h, w, 3)."""
+        return cls(pixels, dot(pixels, pixels))
+
+    def squares_from(self, colour: RGB) -> Pixels:
+        """Squared distance (RGB) of each pixel to one colour."""
+        matrix = np.array([[*(-2.0 * channel for channel in colour), np.dot(colour, colour)]], np.float32)
+        return np.asarray(cv2.transform(self.pixels, matrix), np.float32) + self._squares
 
 
 def _inside_lines(block: TextBlock, region: Region) -> Mask:
@@ -83,68 +106,65 @@ def _guess_strokes(page: Image, ground: Image) -> Mask:
     return np.asarray(strokes if threshold >= 12 else np.zeros_like(distance), np.uint8)
 
 
-def _innermost(
-    page: Pixels, strokes: Mask, block: TextBlock, origin: tuple[int, int], frame: Frame, fonts: FontSet
-) -> Mask:
+def _innermost(colours: Colours, strokes: Mask, likeness: _Likeness | None) -> Mask:
     """The bodies inside an outline, where what was taken for strokes is the outline, alone or with them.
 
     The counters of a glyph show the ground; what a closed outline surrounds shows another colour, and has
     the shape of the text.
     """
+    if likeness is None:
+        return strokes
+    fill = dominant(sample(colours.pixels, strokes))
+    alike = np.where(colours.squares_from(fill) <= _UNLIKE**2, 255, 0).astype(np.uint8)
     hull = np.zeros_like(strokes)
-    contours, _ = cv2.findContours(strokes, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    contours, _ = cv2.findContours(strokes, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     cv2.drawContours(hull, contours, -1, 255, cv2.FILLED)
-    fill = np.array(dominant(page[strokes > 0]), np.float32)
-    alike = np.where(length(page - fill) <= _UNLIKE, 255, 0).astype(np.uint8)
-    unlike = (hull > 0) & (cv2.dilate(alike, np.ones((3, 3), np.uint8)) == 0)
-    if block.vertical or np.count_nonzero(unlike) < _MUCH * np.count_nonzero(strokes):
+    unlike = cv2.subtract(hull, cv2.dilate(alike, np.ones((3, 3), np.uint8)))
+    if np.count_nonzero(unlike) < _MUCH * np.count_nonzero(strokes):
         return strokes
-    body = np.array(dominant(page[unlike]), np.float32)
-    inks = [np.where((hull > 0) & (length(page - ink) <= _UNLIKE), 255, 0) for ink in (fill, body)]
-    candidates = [strokes, *(ink.astype(np.uint8) for ink in inks)]
-    longest = max(block.lines, key=lambda line: len(line.text))
-    shaped = fonts.shape(clean(longest.text), "zh", _BOLD)
-    box = frame.rect_around(longest.polygon)
-    likeness = [_likeness(frame.cut(candidate, box, origin)[0], shaped) for candidate in candidates]
-    best = int(np.argmax(likeness))
-    if likeness[best] <= likeness[0] + _CLEARLY_LIKER:
+    body = colours.squares_from(dominant(sample(colours.pixels, np.asarray(unlike, np.uint8)))) <= _UNLIKE**2
+    candidates = [
+        strokes,
+        np.asarray(cv2.bitwise_and(hull, alike), np.uint8),
+        np.where(body, hull, 0).astype(np.uint8),
+    ]
+    likely = [likeness.of(candidate) for candidate in candidates]
+    best = int(np.argmax(likely))
+    if likely[best] <= likely[0] + _CLEARLY_LIKER:
         return strokes
-    return _without_specks(candidates[best], _SPECK * box.height**2)
+    return _without_specks(candidates[best], _SPECK * likeness.box.height**2)
 
 
-def _likelier(
-    page: Pixels,
-    strokes: Mask,
-    inside: Mask,
-    block: TextBlock,
-    origin: tuple[int, int],
-    frame: Frame,
-    fonts: FontSet,
-) -> Mask:
+def _likelier(colours: Colours, strokes: Mask, inside: Mask, likeness: _Likeness | None) -> Mask:
     """The ink of the line's colours that spells the text, where the strokes plainly do not.
 
     A motif under pale text can be stronger than the text.
     """
-    if block.vertical:
+    if likeness is None:
         return strokes
-    longest = max(block.lines, key=lambda line: len(line.text))
-    shaped = fonts.shape(clean(longest.text), "zh", _BOLD)
-    box = frame.rect_around(longest.polygon)
-    found = _likeness(frame.cut(strokes, box, origin)[0], shaped)
-    rest = inside > 0
+    found = likeness.of(strokes, enough=_UNLIKELY)
     if found >= _UNLIKELY:
         return strokes
-    best, least = strokes, found + 2 * _CLEARLY_LIKER
+    best, least, rest = strokes, found + 2 * _CLEARLY_LIKER, inside > 0
     for _ in range(_COLOURS):
         if np.count_nonzero(rest) < FEWEST:
             break
-        near = length(page - np.array(dominant(page[rest]), np.float32)) <= _UNLIKE / 2
+        near = colours.squares_from(dominant(sample(colours.pixels, rest))) <= (_UNLIKE / 2) ** 2
         ink = np.where(near & (inside > 0), 255, 0).astype(np.uint8)
-        likeness = _likeness(frame.cut(ink, box, origin)[0], shaped)
-        if likeness > least:
-            best, least = ink, likeness
+        likely = likeness.of(ink)
+        if likely > least:
+            best, least = ink, likely
         rest &= ~near
     return best
+
+
+def _of_fill(colours: Colours, strokes: Mask, fill: RGB, likeness: _Likeness | None) -> Mask:
+    """The strokes without ink of other colours (a stripe, a motif), where that spells the text better."""
+    alike = np.where(colours.squares_from(fill) <= _UNLIKE**2, strokes, 0).astype(np.uint8)
+    left = np.count_nonzero(alike)
+    if likeness is None or left < FEWEST or left > (1 - _MUCH) * np.count_nonzero(strokes):
+        return strokes
+    return alike if likeness.of(alike) > likeness.of(strokes) + _CLEARLY_LIKER / 2 else strokes
 
 
 def _without_specks(strokes: Mask, least: float) -> Mask:
@@ -155,32 +175,60 @@ def _without_specks(strokes: Mask, least: float) -> Mask:
     return np.where(large[labels], 255, 0).astype(np.uint8)
 
 
-def _likeness(strokes: Mask, shaped: Shaped) -> float:
-    """Best correlation of strokes with the text they should spell, drawn about as large as the OCR box."""
-    if min(strokes.shape) and strokes.shape[0] > _TRIAL_ROWS:
-        shape = (max(1, round(strokes.shape[1] * _TRIAL_ROWS / strokes.shape[0])), _TRIAL_ROWS)
-        strokes = np.asarray(cv2.resize(strokes, shape, interpolation=cv2.INTER_AREA), np.uint8)
-    rows, columns = strokes.shape
-    if not strokes.any() or shaped.right <= shaped.left or shaped.top <= shaped.bottom:
-        return 0.0
-    size = rows / (shaped.top - shaped.bottom)
-    room = (rows, max(1, math.ceil((shaped.right - shaped.left) * size)))
-    drawn = rasterise([(shaped, -shaped.left * size, shaped.top * size)], size, room)
-    seen = strokes.astype(np.float32) / np.float32(255)
-    best = 0.0
-    for height, width in itertools.product(_INK_HEIGHTS, _INK_WIDTHS):
-        shape = (max(1, round(width * columns)), max(1, round(height * rows)))
-        fitted = cv2.resize(drawn, shape, interpolation=cv2.INTER_AREA)
-        best = max(best, float(cv2.matchTemplate(seen, fitted, cv2.TM_CCOEFF_NORMED).max()))
-    return best
+@dataclass(frozen=True, slots=True, eq=False)
+class _Likeness:
+    """How much a mask looks like a block's longest line."""
+
+    shaped: Shaped
+    #: Of the OCR's line, in the frame.
+    box: Rect
+    frame: Frame
+    #: The page's (x, y) of a mask's first pixel.
+    origin: tuple[int, int]
+
+    @classmethod
+    def to(cls, block: TextBlock, origin: tuple[int, int], frame: Frame, fonts: FontSet) -> _Likeness | None:
+        """Shape the line; None for vertical text, which no line can be compared with."""
+        if block.vertical:
+            return None
+        longest = max(block.lines, key=lambda line: len(line.text))
+        shaped = fonts.shape(clean(longest.text), "zh", _BOLD)
+        return cls(shaped, frame.rect_around(longest.polygon), frame, origin)
+
+    def of(self, mask: Mask, enough: float = 1.0) -> float:
+        """Best correlation of a mask with the text, drawn about as large as the OCR box, or one `enough`."""
+        strokes, shaped = self.frame.cut(mask, self.box, self.origin)[0], self.shaped
+        if min(strokes.shape) and strokes.shape[0] > _TRIAL_ROWS:
+            shape = (max(1, round(strokes.shape[1] * _TRIAL_ROWS / strokes.shape[0])), _TRIAL_ROWS)
+            strokes = np.asarray(cv2.resize(strokes, shape, interpolation=cv2.INTER_AREA), np.uint8)
+        rows, columns = strokes.shape
+        if not strokes.any() or shaped.right <= shaped.left or shaped.top <= shaped.bottom:
+            return 0.0
+        size = rows / (shaped.top - shaped.bottom)
+        room = (rows, max(1, math.ceil((shaped.right - shaped.left) * size)))
+        drawn = rasterise([(shaped, -shaped.left * size, shaped.top * size)], size, room)
+        seen = strokes.astype(np.float32) / np.float32(255)
+        best = 0.0
+        for height, width in itertools.product(_INK_HEIGHTS, _INK_WIDTHS):
+            shape = (max(1, round(width * columns)), max(1, round(height * rows)))
+            fitted = cv2.resize(drawn, shape, interpolation=cv2.INTER_AREA)
+            best = max(best, float(cv2.matchTemplate(seen, fitted, cv2.TM_CCOEFF_NORMED).max()))
+            if best >= enough:
+                break
+        return best
 
 
-def cores_of(page: Pixels, ground: Pixels, strokes: Mask) -> NDArray[np.bool_]:
-    """The pixels that show the pure fill: the middle of the strokes, or of hairlines the darkest."""
-    depth = cv2.distanceTransform(strokes, cv2.DIST_L2, 3)
-    deepest = float(np.percentile(depth[strokes > 0], 95))
-    cores = depth >= max(0.6 * deepest, 1.9) if deepest >= 2.5 else strokes > 0
-    if deepest < 2.5:
-        distance = length(page - ground)
-        cores &= distance >= np.percentile(distance[cores], 75)
-    return np.asarray(cores)
+def cores_of(off_ground: Pixels, strokes: Mask) -> NDArray[np.bool_]:
+    """The pixels that show the pure fill: the middle of the strokes, or of hairlines the darkest.
+
+    Args:
+        off_ground: How far each pixel's colour is from that of its ground, by any measure.
+        strokes: The glyph bodies, same shape.
+    """
+    depth = np.asarray(cv2.distanceTransform(strokes, cv2.DIST_L2, 3), np.float32)
+    inked = np.flatnonzero(strokes)
+    deepest = float(np.percentile(depth.ravel()[inked[:: len(inked) // _SAMPLES + 1]], 95))
+    if deepest >= 2.5:
+        return np.asarray(depth >= max(0.6 * deepest, 1.9))
+    least = np.percentile(off_ground.ravel()[inked[:: len(inked) // _SAMPLES + 1]], 75)
+    return (strokes > 0) & (off_ground >= least)

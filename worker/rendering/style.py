@@ -18,19 +18,25 @@ from worker.rendering.colour import (
     as_rgb,
     difference,
     dominant,
+    dot,
     legible,
+    sample,
 )
-from worker.rendering.effects import Outline, Shadow, find_outline, find_shadow
+from worker.rendering.effects import Outline, Shadow, distance_from, find_outline
 from worker.rendering.fonts import FontSet
 from worker.rendering.ink import Ink
 from worker.rendering.look import Look, look_at
 from worker.rendering.segment import clean
+from worker.rendering.shadow import find_shadow
 from worker.rendering.slant import measure_slant
 from worker.rendering.strokes import FEWEST, cores_of
 from worker.rendering.weight import measure_weight
 
 #: A gradient counts where its ends differ by this much (ΔE) and a straight line explains it this well.
 _GRADIENT_DIFFERENCE, _GRADIENT_FIT = 12.0, 0.75
+#: A fill that would have to move farther (ΔE) to be legible stays, and gets a shade of this contrast behind
+#: it, blurred by so many em.
+_FARTHEST_MOVE, _SHADED, _SHADE_BLUR = 40.0, 4.5, 0.08
 #: Fills whose channels deviate by less (levels) are one colour.
 _FLAT = 5.0
 
@@ -69,12 +75,16 @@ class Style:
         )
 
     @property
+    def border(self) -> float:
+        """Width (px) of the outline, 0 without one."""
+        return self.outline.width if self.outline else 0.0
+
+    @property
     def margin(self) -> float:
         """How far (px) outline and shadow reach beyond the glyphs."""
-        outline = self.outline.width if self.outline else 0.0
         if self.shadow is None:
-            return outline
-        return outline + max(abs(self.shadow.dx), abs(self.shadow.dy)) + 2 * self.shadow.blur
+            return self.border
+        return self.border + max(abs(self.shadow.dx), abs(self.shadow.dy)) + 2 * self.shadow.blur
 
 
 def measure_style(
@@ -91,26 +101,43 @@ def measure_style(
         fonts: To compare the weight with.
     """
     look = look_at(rgb, plate, region, ink.size)
-    page, ground, size = look.page, look.ground, look.size
+    page, ground = look.page, look.ground
     ground_colour = as_rgb(np.median(ground.reshape(-1, 3)[:: max(1, ground.size // 15000)], axis=0))
     if np.count_nonzero(look.strokes) < FEWEST:
         black_or_white = legible(ground_colour, ground_colour, least=7.0)
         return Style(_flat(black_or_white), ground_colour, weight=400)
-    cores = cores_of(page, ground, look.strokes)
-    fill = dominant(page[cores])
-    outline = find_outline(page, ground, look.mask, look.strokes, fill, size)
-    shadow = find_shadow(page, ground, look.mask, look.strokes, outline, size)
+    cores = cores_of(dot(look.departure, look.departure), look.strokes)
+    fill = dominant(sample(page, cores))
+    away = distance_from(look.strokes)
+    outline = find_outline(look, away, fill)
+    shadow = find_shadow(look, away, outline)
     text = max((clean(line.text) for line in block.lines), key=len)
     weight = measure_weight(look, fill, text, fonts)
     gradient = _gradient(look, cores, ink, region)
-    return Style(
-        gradient or _flat(legible(fill, outline.colour if outline else ground_colour)),
+    style = Style(
+        gradient or _flat(fill),
         ground_colour,
         weight,
         measure_slant(region, ink),
         outline and outline.scaled(look.reduction),
         shadow and shadow.scaled(look.reduction),
     )
+    return _readable(style, ink.size)
+
+
+def _readable(style: Style, size: float) -> Style:
+    """The style with its fill moved to where it reads; with a soft shade behind it where that is too far.
+
+    White on a pale photograph is meant to be white: there the ground right behind it moves instead.
+    """
+    fill, backdrop = style.fill, style.outline.colour if style.outline else style.ground
+    moved = legible(fill.start, backdrop)
+    if fill.axis != "flat" or moved == fill.start or (style.shadow and not style.outline):
+        return style
+    if style.outline is not None or difference(fill.start, moved) <= _FARTHEST_MOVE:
+        return replace(style, fill=_flat(moved))
+    shade = legible(style.ground, fill.start, least=_SHADED)
+    return replace(style, shadow=Shadow(shade, 0.0, 0.0, _SHADE_BLUR * size, 1.0))
 
 
 def _flat(colour: RGB) -> Fill:
@@ -120,7 +147,7 @@ def _flat(colour: RGB) -> Fill:
 def _gradient(look: Look, cores: NDArray[np.bool_], ink: Ink, region: Region) -> Fill | None:
     """A fill that changes steadily down each line, or along the block; None where one colour is enough."""
     rows, columns = np.nonzero(cores)
-    step = max(1, len(rows) // 4000)
+    step = max(1, len(rows) // 1500)
     rows, columns = rows[::step], columns[::step]
     colours = look.page[rows, columns]
     if float(colours.std(axis=0).max()) < _FLAT:

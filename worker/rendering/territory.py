@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from worker.job import Polygon
 from worker.rendering.frame import Frame, Rect
-from worker.rendering.ink import Ink
+from worker.rendering.ink import BESIDE, Ink
 
-#: Room a line of any script needs above and below its baseline, and beside its ink, in em.
-_ABOVE, _BELOW, _BESIDE = 0.9, 0.25, 0.08
+#: Room a line of any script needs above and below its baseline, in em.
+_ABOVE, _BELOW = 0.9, 0.25
 #: Share of an OCR box above and below its ink.
 _BOX_MARGIN = 0.09
 #: Share of the page's width beyond which empty ground beside all text is no margin.
@@ -48,12 +49,12 @@ def homes_of(
         )
         near[index] = False
         others = [
-            _seen_from(ink.frame, quads[other], stays=bool(other >= len(inks)))
+            _seen_from(ink.frame, quads[other], boxes[other], stays=bool(other >= len(inks)))
             for other in np.flatnonzero(near)
         ]
         home = own
         for place, other in enumerate(np.flatnonzero(near)):
-            if _meet(quads[index], quads[other]):
+            if others[place].overlaps(own) and _meet(quads[index], quads[other]):
                 home, others[place] = _shared(home, others[place]), _shared(others[place], home)
         homes.append((_on_page(home, ink, width, height), tuple(others)))
     return homes
@@ -79,17 +80,17 @@ def _roomy(ink: Ink) -> Rect:
     rect, size = ink.rect, ink.size
     baselines = [line.baseline for line in ink.lines]
     if ink.vertical:
-        return rect.grown(_BESIDE * size, _BESIDE * size)
+        return rect.grown(BESIDE * size, BESIDE * size)
     return Rect(
-        rect.left - _BESIDE * size,
+        rect.left - BESIDE * size,
         min(rect.top, min(baselines) - _ABOVE * size),
-        rect.right + _BESIDE * size,
+        rect.right + BESIDE * size,
         max(rect.bottom, max(baselines) + _BELOW * size),
     )
 
 
-def _seen_from(frame: Frame, quad: Polygon, stays: bool) -> Rect:
-    rect = frame.rect_around(quad)
+def _seen_from(frame: Frame, quad: Polygon, box: NDArray[np.floating], stays: bool) -> Rect:
+    rect = Rect(*map(float, box)) if frame.is_page else frame.rect_around(quad)
     return rect.grown(0, -_BOX_MARGIN * rect.height) if stays else rect
 
 
@@ -112,7 +113,7 @@ def _shared(home: Rect, other: Rect) -> Rect:
 
 def _on_page(home: Rect, ink: Ink, width: int, height: int) -> Rect:
     """Cut to the page (upright frames only: a tilted rectangle has no simple edge with it)."""
-    if ink.frame.angle != 0:
+    if not ink.frame.is_page:
         return home
     left, top = max(home.left, 0.0), max(home.top, 0.0)
     return Rect(left, top, max(min(home.right, width), left), max(min(home.bottom, height), top))

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from worker.job import BlockStatus, Flag, Image, Polygon, Region, TextBlock, Translation
-from worker.rendering.align import infer_alignment
+from worker.job import BlockStatus, Flag, Image, Polygon, Region, TextBlock, TooLong, Translation
 from worker.rendering.draw import draw
-from worker.rendering.fit import Candidate, LayoutOptions
+from worker.rendering.fit import Candidate, LayoutOptions, capacity_of
 from worker.rendering.fonts import FontSet
-from worker.rendering.frame import frames_of
-from worker.rendering.ground import CLEARANCE, CLEARANCE_IN_BALLOON, Neighbourhood
-from worker.rendering.groups import evened_styles
-from worker.rendering.ink import Ink, measure_ink
-from worker.rendering.layout import PlacedBlock, lay_out, with_shared_edges
+from worker.rendering.layout import PlacedBlock, lay_out
+from worker.rendering.measured import MeasuredPage, measure_page
 from worker.rendering.segment import clean
-from worker.rendering.strokes import find_strokes
-from worker.rendering.style import Style, measure_style
-from worker.rendering.territory import homes_of, text_margin
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +32,7 @@ class Outcome:
     fonts: tuple[str, ...] = ()
     #: Font size of the source, px.
     source_size: float = 0.0
-    #: About how many characters would fit at a legible size; set where the text was shrunk below it or unfit.
+    #: About how many characters would fit at a good size; set where the text is below the legible, or unfit.
     capacity: int | None = None
     #: Characters that no font has and that were left out.
     missing: str = ""
@@ -57,6 +49,10 @@ class Typeset:
     outcomes: tuple[Outcome, ...]
     #: The translations as they came, with what typesetting has to say about them.
     translations: tuple[Translation, ...]
+    #: Those that had to be set below the legible size, or could not be set.
+    too_long: tuple[TooLong, ...]
+    #: What setting other translations of the same blocks need not measure again.
+    measured: MeasuredPage
 
 
 def typeset(
@@ -69,6 +65,7 @@ def typeset(
     fonts: FontSet,
     language: str,
     options: LayoutOptions | None = None,
+    measured: MeasuredPage | None = None,
 ) -> Typeset:
     """Write translations onto the plate, in the style of the source.
 
@@ -82,6 +79,7 @@ def typeset(
         fonts: Fonts to set in.
         language: BCP-47 of the translations.
         options: Limits of the layout.
+        measured: From an earlier setting of the same page; not used if other blocks have a translation now.
 
     Returns:
         A new page; a block that cannot be set has its original pixels, under its region's mask.
@@ -95,8 +93,9 @@ def typeset(
     }
     chosen = [block for block in blocks if block.id in text_of and block.id in region_of]
     staying = [*kept, *(block for block in blocks if block.id not in text_of)]
-    obstacles = [line.polygon for block in staying for line in block.lines]
-    candidates, missing = _candidates(original, plate, chosen, region_of, text_of, obstacles, fonts, language)
+    if measured is None or measured.block_ids != tuple(block.id for block in chosen):
+        measured = measure_page(original, plate, chosen, region_of, staying, fonts)
+    candidates, missing = _with_texts(measured.candidates, text_of, fonts, language)
     placed = lay_out(candidates, fonts, options)
     outcomes = tuple(
         _outcome(candidate, placed.get(candidate.block_id), missing, fonts, options)
@@ -108,7 +107,10 @@ def typeset(
     for outcome in outcomes:
         if outcome.placed is not None:
             draw(rgb, outcome.placed, fonts)
-    return Typeset(rgb, plate, outcomes, _with_outcomes(translations, outcomes))
+    too_long = tuple(
+        TooLong(outcome.block_id, outcome.capacity) for outcome in outcomes if outcome.capacity is not None
+    )
+    return Typeset(rgb, plate, outcomes, _with_outcomes(translations, outcomes), too_long, measured)
 
 
 def _with_outcomes(
@@ -127,39 +129,19 @@ def _with_outcomes(
     return tuple(updated)
 
 
-def _candidates(
-    original: Image,
-    plate: Image,
-    blocks: Sequence[TextBlock],
-    regions: Mapping[int, Region],
-    texts: Mapping[int, str],
-    obstacles: Sequence[Polygon],
-    fonts: FontSet,
-    language: str,
+def _with_texts(
+    candidates: Sequence[Candidate], texts: Mapping[int, str], fonts: FontSet, language: str
 ) -> tuple[list[Candidate], dict[int, str]]:
-    """Everything measured: one candidate for each block, and the characters each cannot show."""
-    inks: list[Ink] = []
-    styles: list[Style] = []
-    for block, frame in zip(blocks, frames_of(blocks), strict=True):
-        region = find_strokes(original, plate, block, regions[block.id], frame, fonts)
-        inks.append(measure_ink(block, region, frame, fonts))
-        styles.append(measure_style(original, plate, block, region, inks[-1], fonts))
-    styles = evened_styles(inks, styles)
-    homes = homes_of(inks, obstacles, original.shape[1], original.shape[0])
-    margin = text_margin(inks, obstacles, original.shape[1])
+    """The measured blocks with what is to be set in them, and the characters each cannot show."""
     missing: dict[int, str] = {}
-    candidates = []
-    for block, ink, style, (home, others) in zip(blocks, inks, styles, homes, strict=True):
-        text = texts[block.id]
-        shaped = fonts.shape(text.replace("\n", " "), language, style.weight)
-        missing[block.id] = shaped.missing
-        text = "".join(char for char in text if char not in shaped.missing).strip()
-        clearance = CLEARANCE_IN_BALLOON if ink.vertical else CLEARANCE
-        around = Neighbourhood(plate, ink.frame, home, others, ink.size, margin, clearance)
-        alignment = infer_alignment(ink, around, others, margin, original.shape[1])
-        start = min(line.start for line in ink.lines)
-        candidates.append(Candidate(block.id, text, language, ink, style, alignment, around, start))
-    return with_shared_edges(candidates), missing
+    filled = []
+    for candidate in candidates:
+        text = texts[candidate.block_id]
+        lost = fonts.shape(text.replace("\n", " "), language, candidate.style.weight).missing
+        missing[candidate.block_id] = lost
+        text = "".join(char for char in text if char not in lost).strip()
+        filled.append(replace(candidate, text=text, language=language))
+    return filled, missing
 
 
 def _outcome(
@@ -175,7 +157,7 @@ def _outcome(
     if not candidate.text:
         return Outcome(candidate.block_id, BlockStatus.UNTRANSLATED, flags, source_size=size, missing=lost)
     if placed is None:
-        capacity = _capacity(candidate, options)
+        capacity = capacity_of(candidate, fonts, options)
         return Outcome(
             candidate.block_id, BlockStatus.UNFIT, flags, source_size=size, capacity=capacity, missing=lost
         )
@@ -189,17 +171,9 @@ def _outcome(
         placed.polygon,
         tuple(dict.fromkeys(name for names in used for name in names)),
         size,
-        _capacity(candidate, options) if shrunk else None,
+        capacity_of(candidate, fonts, options) if shrunk else None,
         lost,
     )
-
-
-def _capacity(candidate: Candidate, options: LayoutOptions) -> int:
-    """About how many characters fit into the block's own place at a legible size."""
-    size, home = options.floor(candidate.ink.size), candidate.around.home
-    lines = max(1, math.floor((home.height / size - 0.9) / 1.2) + 1)
-    # A Hangul syllable is 0.92 em wide, a space 0.22; about one character in four is a space.
-    return max(1, math.floor(lines * home.width / size / 0.75))
 
 
 def _restored(plate: Image, original: Image, regions: Sequence[Region]) -> Image:

@@ -7,14 +7,14 @@ import math
 import cv2
 import numpy as np
 
-from worker.rendering.colour import RGB, Pixels, coverage_of, length
+from worker.rendering.colour import RGB, Pixels, sample, shares_along
 from worker.rendering.fonts import FontSet
 from worker.rendering.look import Look
 from worker.rendering.raster import rasterise
 
 #: Weights at which the text is set for comparison, and how much of it.
-_TRIAL_WEIGHTS = (300, 500, 700, 900)
-_LONGEST_TRIAL = 8
+_TRIAL_WEIGHTS = (500, 700, 300, 900)
+_LONGEST_TRIAL = 5
 #: Below this size (px) blur and resampling thicken strokes: the weight is kept to what such text has.
 _SMALL, _SMALL_WEIGHTS = 16.0, (350, 600)
 #: Distance (RGB) of fill and ground that shows how far each pixel is covered.
@@ -30,24 +30,32 @@ def measure_weight(look: Look, fill: RGB, text: str, fonts: FontSet) -> int:
         text: One line of it.
         fonts: To set it for comparison.
     """
-    axis = np.array(fill, np.float32) - look.ground
-    coverage: Pixels = look.strokes.astype(np.float32) / np.float32(255)
-    if (
-        float(np.median(length(axis)[look.strokes > 0])) > _CONTRAST
-    ):  # else white on white: only the outline tells
-        near = cv2.dilate(look.strokes, np.ones((3, 3), np.uint8))
-        inked = (look.mask > 0) & (near > 0)
-        coverage = coverage_of(look.page - look.ground, axis) * inked.astype(np.float32)
-    share, size = _stroke_width(coverage), look.size
-    widths, text = [], text[:_LONGEST_TRIAL]
-    for trial in _TRIAL_WEIGHTS:
+    share, size, text = _stroke_width(_coverage(look, fill)), look.size, text[:_LONGEST_TRIAL]
+    widths: dict[int, float] = {}
+    for trial in _TRIAL_WEIGHTS:  # from the middle outward: two trials around the answer are enough
         shaped = fonts.shape(text, "zh", trial)
         room = (math.ceil(1.3 * size) + 2, math.ceil(shaped.advance * size) + 2)
-        widths.append(_stroke_width(rasterise([(shaped, 1.0, size + 1.0)], size, room)))
-    weight = float(np.interp(share, widths, _TRIAL_WEIGHTS))
+        widths[trial] = _stroke_width(rasterise([(shaped, 1.0, size + 1.0)], size, room))
+        if min(widths.values()) <= share <= max(widths.values()):
+            break
+    trials = sorted(widths)
+    weight = float(np.interp(share, [widths[trial] for trial in trials], trials))
     if size < _SMALL:
         weight = min(max(weight, _SMALL_WEIGHTS[0]), _SMALL_WEIGHTS[1])
     return round(weight / 25) * 25
+
+
+def _coverage(look: Look, fill: RGB) -> Pixels:
+    """How far, 0..1, the strokes cover each pixel."""
+    contrast = sample(look.ground, look.strokes) - np.array(fill, np.float32)
+    if float(np.median(np.einsum("ij,ij->i", contrast, contrast))) <= _CONTRAST**2:
+        return look.strokes.astype(np.float32) / np.float32(255)  # white on white: only the outline tells
+    near = cv2.bitwise_and(look.mask, cv2.dilate(look.strokes, np.ones((3, 3), np.uint8)))
+    places = np.flatnonzero(near)
+    axis = np.array(fill, np.float32) - look.ground.reshape(-1, 3)[places]
+    coverage = np.zeros(look.strokes.shape, np.float32)
+    coverage.ravel()[places] = shares_along(look.departure.reshape(-1, 3)[places], axis)
+    return coverage
 
 
 def _stroke_width(coverage: Pixels) -> float:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from worker.errors import SettingsError
 from worker.rendering.fonts import FontOptions, FontSet
+from worker.rendering.raster import rasterise
 
 
 def test_shapes_korean_with_its_own_face(fonts: FontSet) -> None:
@@ -64,6 +67,16 @@ def test_a_damaged_font_is_one_clear_error(tmp_path: Path, content: bytes) -> No
 
     with pytest.raises(SettingsError, match=r"FONT_PATHS: .*broken\.ttf"):
         FontSet.load(FontOptions((path,)))
+
+
+def test_a_truncated_collection_is_an_error_or_draws_what_it_has(tmp_path: Path) -> None:
+    payload = files("manimgx_fonts_cjk").joinpath("NotoSansCJK-VF.otf.ttc").read_bytes()
+    path = tmp_path / "half.ttc"
+    path.write_bytes(payload[: len(payload) // 2])
+
+    with contextlib.suppress(SettingsError):
+        shaped = FontSet.load(FontOptions((path,))).shape("한국어 텍스트", "ko", 400)
+        rasterise([(shaped, 0.0, 20.0)], 20.0, (30, 200))
 
 
 def test_a_missing_font_is_one_clear_error(tmp_path: Path) -> None:

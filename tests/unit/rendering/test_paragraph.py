@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.rendering.fonts import FontSet
@@ -43,6 +43,7 @@ def test_forced_line_ends_are_kept(fonts: FontSet) -> None:
     assert paragraph.wrap(20.0, 2, balanced=False) == ("짧은 줄", "다음 줄")
 
 
+@settings(deadline=None)
 @given(st.integers(1, 7), st.floats(3.0, 40.0), st.booleans())
 def test_lines_fit_and_lose_nothing(lines: int, width: float, balanced: bool) -> None:
     fonts = FontSet.load()

@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 import itertools
+import time
+from dataclasses import replace
 
 import cv2
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.rendering.posters import Poster
+from tests.unit.rendering.posters import BLACK, Poster
 from worker.job import BlockStatus, Box, Region, TextBlock, TextLine, Translation
+from worker.rendering.draw import draw
+from worker.rendering.effects import Outline, Shadow
 from worker.rendering.fonts import FontSet
+from worker.rendering.style import Fill
 from worker.rendering.typeset import typeset
 
 _FONTS = FontSet.load()
@@ -74,3 +80,70 @@ def test_a_balloon_s_free_ground_is_used_and_its_lines_are_even(fonts: FontSet) 
     assert [line.text for line in outcome.placed.lines] == ["내 스웨터는", "왜 아직도", "안 오지?"]
     assert outcome.placed.size >= 0.8 * 26
     assert outcome.placed.rect.width > 100
+
+
+def test_a_centred_line_that_ends_in_full_width_punctuation_is_centred(fonts: FontSet) -> None:
+    poster = Poster.plain(420, 160, fonts, (120, 120, 120))
+    cv2.ellipse(poster.plate, (210, 80), (150, 60), 0, 0, 360, (255, 255, 255), cv2.FILLED)
+    poster.rgb[:] = poster.plate
+    width = 30 * fonts.shape("好暖和呀！", "zh", 400).advance
+    poster.write(["好暖和呀！"], 210 - width / 2, 91, 30)
+
+    result = typeset(
+        poster.rgb,
+        poster.plate,
+        poster.blocks,
+        poster.regions,
+        [Translation(0, BlockStatus.TRANSLATED, "따뜻해!")],
+        [],
+        fonts,
+        "ko",
+    )
+
+    (outcome,) = result.outcomes
+    assert outcome.placed is not None
+    assert outcome.placed.rect.centre[0] == pytest.approx(210, abs=3)
+
+
+def test_rows_of_a_list_start_at_one_edge_though_one_stands_in_the_middle_of_its_ground(
+    fonts: FontSet,
+) -> None:
+    poster = Poster.plain(420, 260, fonts, (90, 40, 200))
+    for row in range(3):
+        cv2.circle(poster.plate, (70, 52 + 60 * row), 16, (255, 216, 61), cv2.FILLED)
+    cv2.rectangle(poster.plate, (330, 150), (420, 260), (240, 240, 240), cv2.FILLED)
+    poster.rgb[:] = poster.plate
+    white = replace(BLACK, fill=Fill((255, 255, 255), (255, 255, 255)), weight=600)
+    for row, text in enumerate(["深度降噪", "36小时超长续航", "IPX5级防汗防水"]):
+        poster.write([text], 104, 62 + 60 * row, 28, white)
+    texts = ["소음 차단", "최대 36시간 재생", "생활 방수"]
+    translations = [Translation(n, BlockStatus.TRANSLATED, text) for n, text in enumerate(texts)]
+
+    result = typeset(poster.rgb, poster.plate, poster.blocks, poster.regions, translations, [], fonts, "ko")
+
+    lefts = [outcome.placed.rect.left for outcome in result.outcomes if outcome.placed is not None]
+    assert len(lefts) == 3
+    assert max(lefts) - min(lefts) <= 4
+
+
+def test_twenty_blocks_are_drawn_in_25_ms(fonts: FontSet) -> None:
+    poster = Poster.plain(800, 1000, fonts)
+    rich = replace(
+        BLACK, weight=800, outline=Outline((255, 220, 90), 2), shadow=Shadow((0, 0, 0), 2, 3, 2, 0.4)
+    )
+    for row in range(20):
+        poster.write(["纯臻营养护发素"], 60, 60 + 46 * row, 26, rich if row % 5 == 0 else BLACK)
+    translations = [
+        Translation(block.id, BlockStatus.TRANSLATED, "퓨어 영양 컨디셔너") for block in poster.blocks
+    ]
+    result = typeset(poster.rgb, poster.plate, poster.blocks, poster.regions, translations, [], fonts, "ko")
+    rounds = []
+    for _ in range(7):
+        started = time.thread_time()
+        for outcome in result.outcomes:
+            if outcome.placed is not None:
+                draw(poster.plate, outcome.placed, fonts)
+        rounds.append(time.thread_time() - started)
+
+    assert len([outcome for outcome in result.outcomes if outcome.placed is not None]) == 20
+    assert min(rounds) <= 0.025

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.unit.rendering.posters import BLACK, Poster
 from worker.rendering.colour import RGB, contrast, difference, legible
@@ -13,6 +16,9 @@ from worker.rendering.frame import frames_of
 from worker.rendering.ink import Ink, measure_ink
 from worker.rendering.strokes import find_strokes
 from worker.rendering.style import Fill, Style, measure_style
+
+_CHANNEL = st.integers(0, 255)
+_COLOURS = st.tuples(_CHANNEL, _CHANNEL, _CHANNEL)
 
 
 def _measured(poster: Poster) -> tuple[Style, Ink]:
@@ -102,6 +108,49 @@ def test_a_shadow_is_found_with_its_offset(fonts: FontSet, shadow: Shadow) -> No
     assert (style.shadow.blur > 0) == (shadow.blur > 0)
 
 
+def test_a_soft_shadow_straight_below_is_found_on_texture_that_the_plate_gets_wrong(fonts: FontSet) -> None:
+    rng = np.random.default_rng(3)
+    wood = np.repeat(rng.normal(0, 9, (220, 90, 1)), 10, axis=1) + np.array([150.0, 108.0, 74.0])
+    poster = Poster(np.clip(wood, 0, 255).astype(np.uint8), fonts)
+    shadow = Shadow((30, 14, 6), 0, 4, 4.0, 0.6)
+    poster.write(["慢下来享受冬日"], 40, 130, 60, replace(_flat((255, 248, 230), 700), shadow=shadow))
+    guessed = np.repeat(rng.normal(0, 9, (220, 90, 1)), 10, axis=1) + np.array([150.0, 108.0, 74.0])
+    poster.plate[:] = np.clip(guessed, 0, 255).astype(np.uint8)
+
+    style, _ = _measured(poster)
+
+    assert style.shadow is not None
+    assert abs(style.shadow.dx) <= 2
+    assert abs(style.shadow.dy - 4) <= 2
+    assert style.shadow.opacity == pytest.approx(0.6, abs=0.2)
+
+
+def test_texture_that_the_plate_gets_wrong_is_no_shadow(fonts: FontSet) -> None:
+    rng = np.random.default_rng(4)
+    poster = Poster(np.clip(rng.normal(110, 18, (220, 900, 3)), 0, 255).astype(np.uint8), fonts)
+    poster.write(["慢下来享受冬日"], 40, 130, 60, _flat((255, 248, 230), 700))
+    poster.plate[:] = np.clip(rng.normal(110, 18, (220, 900, 3)), 0, 255).astype(np.uint8)
+
+    style, _ = _measured(poster)
+
+    assert (style.shadow, style.outline) == (None, None)
+
+
+def test_an_outline_is_measured_where_the_ground_lets_it_be_seen(fonts: FontSet) -> None:
+    poster = Poster.plain(500, 160, fonts, (250, 248, 244))
+    for top in range(10, 160, 48):
+        poster.plate[top : top + 18] = (46, 68, 104)
+    poster.rgb[:] = poster.plate
+    look = replace(_flat((192, 57, 43), 800), outline=Outline((255, 255, 255), 6.0))
+    poster.write(["海军条纹"], 60, 100, 56, look)
+
+    style, _ = _measured(poster)
+
+    assert style.outline is not None
+    assert difference(style.outline.colour, (255, 255, 255)) <= 4
+    assert style.outline.width == pytest.approx(6, abs=1.5)
+
+
 @pytest.mark.parametrize("axis", ["vertical", "horizontal"])
 def test_a_gradient_fill_keeps_both_ends(fonts: FontSet, axis: str) -> None:
     poster = Poster.plain(900, 200, fonts, (50, 20, 120))
@@ -156,6 +205,36 @@ def test_faint_text_is_moved_just_to_legible(colour: RGB) -> None:
     moved = legible(colour, (255, 255, 255))
 
     assert 3.0 <= contrast(moved, (255, 255, 255)) < 3.3
+
+
+@pytest.mark.parametrize("colour", [(250, 220, 90), (106, 164, 69), (255, 120, 120), (120, 200, 255)])
+def test_a_moved_colour_keeps_its_hue(colour: RGB) -> None:
+    hues = [
+        float(cv2.cvtColor(np.array([[one]], np.uint8), cv2.COLOR_RGB2HSV)[0, 0, 0])
+        for one in (colour, legible(colour, (255, 255, 255)))
+    ]
+
+    assert abs(hues[0] - hues[1]) <= 8
+
+
+@settings(deadline=None)
+@given(colour=_COLOURS, ground=_COLOURS, least=st.floats(1, 21))
+def test_legible_is_defined_for_all_colours(colour: RGB, ground: RGB, least: float) -> None:
+    moved = legible(colour, ground, least)
+
+    reachable = max(contrast((0, 0, 0), ground), contrast((255, 255, 255), ground))
+    assert contrast(moved, ground) >= min(least, reachable) - 1e-6
+
+
+def test_white_on_a_pale_ground_stays_white_and_gets_a_shade(fonts: FontSet) -> None:
+    poster = Poster.plain(500, 120, fonts, (193, 178, 178))
+    poster.write(["小晶晶母婴"], 40, 80, 40, _flat((255, 255, 255), 600))
+
+    style, _ = _measured(poster)
+
+    assert difference(style.fill.start, (255, 255, 255)) <= 2
+    assert style.shadow is not None
+    assert contrast(style.shadow.colour, style.fill.start) >= 4.4
 
 
 def test_legible_text_is_left_alone() -> None:

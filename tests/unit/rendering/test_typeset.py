@@ -183,6 +183,58 @@ def test_nothing_to_draw_brings_the_original_back(fonts: FontSet, text: str) -> 
     assert np.array_equal(result.rgb, poster.rgb)
 
 
+def test_a_text_below_the_legible_size_is_told_too_long_and_a_shorter_one_is_set_without_measuring_again(
+    fonts: FontSet,
+) -> None:
+    poster = Poster.plain(320, 90, fonts, (240, 240, 240))
+    poster.plate[:, :30] = poster.plate[:, 200:] = (20, 90, 160)
+    poster.rgb[:] = poster.plate
+    poster.write(["纯臻营养"], 50, 58, 34)
+
+    first = _typeset(poster, "퓨어 영양 헤어 컨디셔너 대용량 리필 팩")
+    (too_long,) = first.too_long
+    shorter = "퓨어 영양 컨디셔너"[: too_long.capacity]
+    second = typeset(
+        poster.rgb,
+        poster.plate,
+        poster.blocks,
+        poster.regions,
+        [Translation(0, BlockStatus.TRANSLATED, shorter)],
+        [],
+        fonts,
+        "ko",
+        measured=first.measured,
+    )
+
+    assert (too_long.block_id, first.translations[0].flags) == (0, (Flag.SHRUNK,))
+    assert 3 <= too_long.capacity <= 12
+    assert second.measured is first.measured
+    assert second.too_long == ()
+    assert second.translations[0].flags == ()
+
+
+def test_what_was_measured_for_other_blocks_is_not_used(fonts: FontSet) -> None:
+    poster = Poster.plain(600, 140, fonts)
+    poster.write(["纯臻营养"], 40, 90, 36)
+    poster.write(["限量"], 320, 90, 36)
+    first = _typeset(poster, "퓨어 영양", None)
+    answers = [Translation(number, BlockStatus.TRANSLATED, "한정") for number in (0, 1)]
+
+    second = typeset(
+        poster.rgb,
+        poster.plate,
+        poster.blocks,
+        poster.regions,
+        answers,
+        [],
+        fonts,
+        "ko",
+        measured=first.measured,
+    )
+
+    assert second.measured.block_ids == (0, 1)
+
+
 def test_a_text_far_too_long_is_unfit_with_its_capacity_and_the_original_back(fonts: FontSet) -> None:
     poster = Poster.plain(200, 80, fonts, (240, 240, 240))
     poster.plate[:, :30] = poster.plate[:, 130:] = (20, 90, 160)
@@ -195,6 +247,7 @@ def test_a_text_far_too_long_is_unfit_with_its_capacity_and_the_original_back(fo
     assert outcome.status is BlockStatus.UNFIT
     assert outcome.capacity is not None
     assert 2 <= outcome.capacity <= 12
+    assert [each.block_id for each in result.too_long] == [0]
     assert np.array_equal(result.rgb, poster.rgb)
 
 
@@ -212,6 +265,13 @@ def test_a_text_far_too_long_is_unfit_with_its_capacity_and_the_original_back(fo
         "\u200b\u200d",
         "ﷺ",
         "กขค",
+        "가" * 5000,
+        "a\u0300" * 200,
+        "\x07\x1b[31m경고\x7f",
+        "\u202e거꾸로\u202c",
+        "\udc00\ud800글",
+        "\n\n\n글\n\n",
+        "\ufeff글\ufffe",
     ],
 )
 def test_strange_texts_never_raise(fonts: FontSet, text: str) -> None:

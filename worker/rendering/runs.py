@@ -1,0 +1,53 @@
+"""A line cut into runs, each of one font and one direction: what a shaper takes."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import regex
+import uharfbuzz as hb
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Characters of one font and one direction."""
+
+    #: Index of the first in the line.
+    start: int
+    text: str
+    #: Index of the font.
+    font: int
+    #: Odd where they run from right to left.
+    level: int
+
+
+def split_runs(text: str, fonts: Sequence[hb.Font], levels: Sequence[int]) -> tuple[list[Run], str]:
+    """Cut `text` by which font has each grapheme and which way it runs; and what no font has."""
+    runs: list[Run] = []
+    missing: list[str] = []
+    for match in regex.finditer(r"\X", text):
+        grapheme, at = match[0], match.start()
+        visible = [char for char in grapheme if not _is_ignorable(char)]
+        which = next((i for i, font in enumerate(fonts) if _covers(font, visible)), None)
+        if which is None and grapheme.isspace():
+            grapheme, which = " " * len(grapheme), 0
+        if which is None:
+            missing.extend(visible)
+            continue
+        last = runs[-1] if runs else None
+        if last and (last.font, last.level, last.start + len(last.text)) == (which, levels[at], at):
+            runs[-1] = replace(last, text=last.text + grapheme)
+        else:
+            runs.append(Run(at, grapheme, which, levels[at]))
+    return runs, "".join(dict.fromkeys(missing))
+
+
+def _is_ignorable(char: str) -> bool:
+    """Joiners and variation selectors have no glyph of their own."""
+    return "\ufe00" <= char <= "\ufe0f" or unicodedata.category(char) == "Cf"
+
+
+def _covers(font: hb.Font, chars: Iterable[str]) -> bool:
+    return all(font.get_nominal_glyph(ord(char)) is not None for char in chars)

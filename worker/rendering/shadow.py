@@ -1,0 +1,160 @@
+"""The shadow of the source text: ground beside the strokes that is darker than it should be, in their shape.
+
+Texture, and what a plate gets wrong, differ from the ground too, but without regard to the strokes: averaged
+along their contour they vanish, and they do not fade with the distance from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from operator import attrgetter
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.job import Mask
+from worker.rendering.colour import Pixels, as_rgb
+from worker.rendering.effects import Outline, Shadow
+from worker.rendering.look import Look
+
+#: Distance (px) from the strokes within which darkening may be anti-aliasing or JPEG's ringing.
+_FRINGE = 2.0
+#: Rings around that, in em: where a shadow shows best, and where it has faded.
+_NEAR_RING, _FAR_RING = (0.0, 0.08), (0.22, 0.34)
+#: Mean darkening (levels) of the near ring from which on a shadow is seen, and most of it in the far one.
+_LEAST_DARKENING, _MOST_LEFT = 3.5, 0.5
+#: Farthest shadow and widest sample around the strokes, in em.
+_REACH, _SAMPLED = 0.15, 0.25
+#: Blurs tried, in em, and the offset downward that the search starts from.
+_BLURS, _START = (0.0, 0.03, 0.06, 0.1, 0.15), 0.05
+#: Texture is averaged over this many em before the shadow found is judged.
+_GRAIN = 0.06
+#: Pixels a shadow is fitted to, and fewest.
+_SAMPLES, _FEWEST = 1500, 50
+_MEAN = np.full((1, 3), 1 / 3, np.float32)
+#: Share of the change beside the strokes that a shadow may leave unexplained (true ones leave up to 0.22,
+#: JPEG's ringing and faults of the plate 0.34 and more), and the opacity below which it is not seen.
+_MOST_UNEXPLAINED, _LEAST_OPACITY = 0.28, 0.12
+
+
+def find_shadow(look: Look, away: Pixels, outline: Outline | None) -> Shadow | None:
+    """The shadow of the strokes, if it is plain to see.
+
+    Args:
+        look: The block's pixels.
+        away: Distance from the strokes (see effects.distance_from).
+        outline: Their outline.
+    """
+    size, clear = look.size, max(_FRINGE, (outline.width if outline else 0.0) + 1.0)
+    if not _fades(look, away, clear):
+        return None
+    darkening = -np.asarray(cv2.transform(look.departure, _MEAN), np.float32)
+    visible = (away > clear) & (away <= clear + _SAMPLED * size) & (look.mask > 0)
+    if np.count_nonzero(visible) < _FEWEST:
+        return None
+    solid = np.where(away <= outline.width, 255, 0).astype(np.uint8) if outline else look.strokes
+    fit = _Fit.on(darkening, solid, visible)
+    reach = max(2, round(_REACH * size))
+    best = _downhill(fit, (0, round(_START * size)), _BLURS[len(_BLURS) // 2] * size, reach)
+    best = max((_downhill(fit, best.shift, blur * size, reach) for blur in _BLURS), key=_explained)
+    shadow, unexplained = _coloured(look, solid, visible, best)
+    return shadow if shadow.opacity >= _LEAST_OPACITY and unexplained <= _MOST_UNEXPLAINED else None
+
+
+def _fades(look: Look, away: Pixels, clear: float) -> bool:
+    """Whether the ground is darker close to the strokes than farther away; every fourth pixel tells."""
+    beyond, size = away[::2, ::2] - clear, look.size
+    departure = look.departure[::2, ::2]
+    near, far = (
+        -departure[(beyond > low * size) & (beyond <= high * size)].mean(axis=1)
+        for low, high in (_NEAR_RING, _FAR_RING)
+    )
+    if not near.size:
+        return False
+    left = abs(float(np.median(far))) if far.size else 0.0  # its mean would count the next line's ink
+    return bool(near.mean() >= _LEAST_DARKENING and left <= _MOST_LEFT * near.mean())
+
+
+@dataclass(frozen=True, slots=True)
+class _Guess:
+    """A shadow's shape: moved by (dx, dy) px, blurred by a sigma, and how much darkening that explains."""
+
+    shift: tuple[int, int]
+    blur: float
+    explained: float
+
+
+_explained = attrgetter("explained")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fit:
+    """Least squares: which shadow explains what lies beside the strokes."""
+
+    #: Coverage of what throws the shadow, 0..1.
+    solid: Pixels
+    #: Where a shadow would be seen: rows and columns of sample pixels, and how much darker they are.
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    darkening: Pixels
+
+    @classmethod
+    def on(cls, darkening: Pixels, solid: Mask, visible: NDArray[np.bool_]) -> _Fit:
+        """Take the samples."""
+        rows, columns = np.nonzero(visible)
+        step = max(1, len(rows) // _SAMPLES)
+        rows, columns = rows[::step], columns[::step]
+        return cls(solid.astype(np.float32) / np.float32(255), rows, columns, darkening[rows, columns])
+
+    def of(self, soft: Pixels, shift: tuple[int, int], blur: float) -> _Guess:
+        """How much a shadow explains, at its best opacity."""
+        height, width = soft.shape
+        rows, columns = self.rows - shift[1], self.columns - shift[0]
+        share = soft[rows.clip(0, height - 1), columns.clip(0, width - 1)]
+        return _Guess(
+            shift, blur, max(float(share @ self.darkening), 0.0) ** 2 / (float(share @ share) + 1e-3)
+        )
+
+
+def _softened(solid: Pixels, blur: float) -> Pixels:
+    return np.asarray(cv2.GaussianBlur(solid, (0, 0), blur) if blur else solid, np.float32)
+
+
+def _downhill(fit: _Fit, shift: tuple[int, int], blur: float, reach: int) -> _Guess:
+    """The best shadow of one blur, over whole px from a first guess; what it explains is bounded."""
+    soft = _softened(fit.solid, blur)
+    best = fit.of(soft, shift, blur)
+    while True:
+        x, y = best.shift
+        around = [(x + 1, y), (x - 1, y), (x, y + 1), (x, y - 1)]
+        better = max((fit.of(soft, step, blur) for step in around), key=_explained)
+        if better.explained <= best.explained or max(map(abs, better.shift)) > reach:
+            return best
+        best = better
+
+
+def _coloured(look: Look, solid: Mask, visible: NDArray[np.bool_], guess: _Guess) -> tuple[Shadow, float]:
+    """A shadow with its colour and opacity, and the share of the darkening that it leaves unexplained."""
+    shift = np.array([[1.0, 0.0, guess.shift[0]], [0.0, 1.0, guess.shift[1]]])
+    soft = _softened(solid.astype(np.float32) / np.float32(255), guess.blur)
+    share = np.asarray(cv2.warpAffine(soft, shift, solid.shape[::-1]), np.float32)
+    seen = share[visible]
+    full = seen @ look.departure[visible] / (float(seen @ seen) + 1e-3)
+    beneath = np.median(look.ground[visible][:: max(1, len(seen) // _SAMPLES)], axis=0)
+    opacity = float(np.clip((-full / np.maximum(beneath, 1.0)).max(), 0.02, 1.0))
+    darkening = np.asarray(cv2.transform(look.departure, _MEAN), np.float32)
+    before = _averaged(darkening, visible, _GRAIN * look.size)
+    after = _averaged(darkening - share * np.float32(full.mean()), visible, _GRAIN * look.size)
+    unexplained = float(after @ after) / max(float(before @ before), 1.0)
+    dx, dy = guess.shift
+    colour = as_rgb(beneath + full / opacity)
+    return Shadow(colour, float(dx), float(dy), guess.blur, opacity), unexplained
+
+
+def _averaged(field: Pixels, visible: NDArray[np.bool_], sigma: float) -> Pixels:
+    """The local means of the visible part of a field, (N,)."""
+    seen = visible.astype(np.float32)
+    total = np.asarray(cv2.GaussianBlur(field * seen, (0, 0), max(sigma, 0.3)), np.float32)
+    weight = np.asarray(cv2.GaussianBlur(seen, (0, 0), max(sigma, 0.3)), np.float32)
+    return np.asarray(total[visible] / np.maximum(weight[visible], 1e-3), np.float32)
