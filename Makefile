@@ -10,13 +10,13 @@ BIN := $(VENV)/bin
 TRITON_PACKAGES := nvidia-pytriton==0.7.0 "numpy<2" "opencv-python-headless<4.12" "onnxruntime>=1.20"
 # --no-deps: its requirement opencv-python and our opencv-python-headless both own `cv2`.
 RAPIDOCR := rapidocr-onnxruntime==1.4.4
-EXPORT_TEST := "pytest>=8.4" "pytest-asyncio>=1.2" "pytest-timeout>=2.4" "hypothesis>=6.140"
+EXPORT_TEST := "mypy>=1.18" "pytest>=8.4" "pytest-asyncio>=1.2" "pytest-timeout>=2.4" "hypothesis>=6.140"
 PIP := -m pip install --quiet --disable-pip-version-check
 # numpy < 2 has no wheel for Python 3.13: the server then takes an older Python, where there is one.
 TRITON_PYTHON ?= $(shell for python in $(PYTHON) python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info >= (3, 13))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help demo test test-all test-export lint format setup clean bench-transport bench-quality bench-pages bench-legibility bench-model
+.PHONY: help demo test test-all test-export lint format setup clean bench-transport bench-quality bench-pages bench-legibility bench-typeset bench-queue bench-translation bench-model load load-model constraints chaos audit
 
 help:
 	@echo "make demo                        the samples through the real pipeline, pictures in demo-output/"
@@ -24,8 +24,12 @@ help:
 	@echo "make test                        linters and all tests but the slow ones"
 	@echo "make test-all                    the slow ones too"
 	@echo "make test-export                 the model export, in an environment with torch"
-	@echo "make bench-transport | bench-quality | bench-pages | bench-legibility | bench-model"
-	@echo "make lint | format | setup | clean"
+	@echo "make bench-transport | bench-quality | bench-pages | bench-legibility | bench-typeset | bench-queue"
+	@echo "make bench-translation | bench-model"
+	@echo "make load | load-model           the whole service, or Triton alone, to saturation (LOAD='--help')"
+	@echo "make chaos JOBS=3000 SEED=1      every fault against real servers, then a random soak"
+	@echo "make audit                       known weaknesses of what the image installs"
+	@echo "make lint | format | setup | constraints | clean"
 
 demo: setup
 	@$(BIN)/operate-worker demo $(IMAGES)
@@ -38,15 +42,50 @@ test-all: setup lint
 
 # torch stays out of the worker's environments.
 test-export: setup $(EXPORT)/.ready
+	$(EXPORT)/bin/mypy --config-file export/mypy.ini
 	$(EXPORT)/bin/python -m pytest tests/export --confcutdir=tests/export -m "not slow"
 
 # Measurements: nothing else should run beside them.
-bench-transport bench-quality bench-pages bench-legibility: setup
+bench-transport bench-quality bench-pages bench-legibility bench-typeset bench-queue bench-translation: setup
 	$(BIN)/python -m benchmarks.$(subst -,_,$@)
 
 bench-model: setup $(EXPORT)/.ready
 	@$(EXPORT)/bin/python $(PIP) "openvino>=2025"
 	$(EXPORT)/bin/python -m benchmarks.bench_model
+
+load: setup
+	$(BIN)/python -m benchmarks.load $(LOAD)
+
+load-model: setup .cache/perf/.ready
+	$(BIN)/python -m benchmarks.load_model $(LOAD)
+
+JOBS ?= 3000
+SEED ?= 1
+chaos: setup
+	nice -n 10 $(BIN)/python -m tests.faults --jobs $(JOBS) --seed $(SEED) $(CHAOS)
+
+# --strict: a package nobody could say anything about is no good news.
+audit: .cache/audit/.ready
+	.cache/audit/bin/pip-audit --strict --disable-pip --no-deps --progress-spinner off -r deploy/constraints.txt
+
+.cache/audit/.ready: Makefile
+	@$(PYTHON) -m venv .cache/audit
+	@.cache/audit/bin/python $(PIP) pip-audit
+	@touch $@
+
+# perf_analyzer: the newest wheel that runs on Debian 12.
+.cache/perf/.ready: Makefile
+	@$(BIN)/python $(PIP) --no-deps --upgrade --target .cache/perf tritonclient==2.44.0
+	@chmod +x .cache/perf/bin/perf_analyzer
+	@touch $@
+
+# What the worker's image installs.
+constraints:
+	@rm -rf .cache/constraints && $(PYTHON) -m venv .cache/constraints
+	@.cache/constraints/bin/python $(PIP) ".[fonts,otel]"
+	@( echo "# What the worker's image installs, with the extras fonts and otel; renew with \`make constraints\`."; \
+		.cache/constraints/bin/pip freeze --exclude operate-worker --exclude pip --exclude setuptools ) > deploy/constraints.txt
+	@rm -rf .cache/constraints
 
 lint: setup
 	$(BIN)/ruff check .
@@ -67,7 +106,7 @@ $(VENV)/.ready: pyproject.toml
 		|| { echo "$(PYTHON) is $$($(PYTHON) --version); Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12"; exit 1; }
 	@echo "setting up $(VENV) …"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python $(PIP) -e ".[fonts,demo,ocr,test]"
+	@$(BIN)/python $(PIP) -e ".[fonts,demo,ocr,otel,test]"
 	@$(BIN)/python $(PIP) --no-deps --ignore-requires-python $(RAPIDOCR)
 	@touch $@
 

@@ -18,34 +18,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.copy_model import write_copy_models
 from worker.adapters.triton import TritonInpainter, TritonOptions
 from worker.embedded import EmbeddedTriton
 
 SIZE = 512
 TILES = 200
 ROUNDS = 5
-
-_CONFIG = """
-name: "identity_{size}"
-backend: "python"
-max_batch_size: 16
-input [
-  {{ name: "image" data_type: TYPE_UINT8 dims: [{size}, {size}, 3] }},
-  {{ name: "mask" data_type: TYPE_UINT8 dims: [{size}, {size}, 1] }}
-]
-output [{{ name: "inpainted" data_type: TYPE_UINT8 dims: [{size}, {size}, 3] }}]
-dynamic_batching {{ max_queue_delay_microseconds: 2000 }}
-instance_group [{{ count: 1 kind: KIND_CPU }}]
-"""
-
-_MODEL = """
-import triton_python_backend_utils as pb_utils
-
-class TritonPythonModel:
-    def execute(self, requests):
-        tiles = [pb_utils.get_input_tensor_by_name(request, "image").as_numpy() for request in requests]
-        return [pb_utils.InferenceResponse([pb_utils.Tensor("inpainted", tile)]) for tile in tiles]
-"""
 
 
 async def _tiles_per_second(inpainter: TritonInpainter, inflight: int) -> tuple[float, float]:
@@ -95,12 +74,9 @@ async def _measure(url: str) -> Table:
 
 
 def main() -> None:
-    """Serve the identity model and print the table."""
+    """Serve the copying model and print the table."""
     with tempfile.TemporaryDirectory() as repository:
-        version = Path(repository) / f"identity_{SIZE}" / "1"
-        version.mkdir(parents=True)
-        (version / "model.py").write_text(_MODEL)
-        (version.parent / "config.pbtxt").write_text(_CONFIG.format(size=SIZE))
+        write_copy_models(Path(repository), (SIZE,))
         with EmbeddedTriton(Path(repository)) as server:
             Console().print(asyncio.run(_measure(server.url)))
 

@@ -72,6 +72,7 @@ async def work(loop: WatchedLoop, url: str, pictures: str) -> None:
             # As `operate-worker run` does; the rest of this process is the tests' anyway.
             gc.collect()
             gc.freeze()
+            await asyncio.sleep(0)
             stop = asyncio.Event()
             loop.watching = True
             running = asyncio.create_task(service.consumer.run(stop))

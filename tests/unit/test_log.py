@@ -8,6 +8,7 @@ import pytest
 import structlog
 
 from worker import log
+from worker.report import Stopwatch
 
 
 @pytest.fixture
@@ -34,3 +35,13 @@ def test_secrets_are_masked_wherever_they_stand(stream: io.StringIO) -> None:
     text = stream.getvalue()
     assert not any(secret in text for secret in ("secret-key", "user:pass", "hunter2", "abc123"))
     assert "Traceback" in text
+
+
+def test_a_log_line_says_its_job_and_stage(stream: io.StringIO) -> None:
+    watch = Stopwatch()
+    with structlog.contextvars.bound_contextvars(request_id="r1", image_id="i1"), watch("render"):
+        structlog.get_logger("x").info("layout.shrunk")
+    structlog.get_logger("x").info("later")
+    inside, after = map(json.loads, stream.getvalue().splitlines())
+    assert (inside["request_id"], inside["image_id"], inside["stage"]) == ("r1", "i1", "render")
+    assert "stage" not in after

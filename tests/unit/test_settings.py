@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from worker.errors import SettingsError
+from worker.job import TokenPrice
 from worker.settings import Settings
 
 COMPLETE = {
@@ -80,3 +81,28 @@ def test_the_glossary_translator_and_local_storage_need_no_keys(monkeypatch: pyt
         monkeypatch.setenv(name, value)
     settings = Settings.from_environment()
     assert [path.name for path in settings.service.font_paths] == ["a.otf", "b.ttc"]
+
+
+def test_prices_are_read(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("GEMINI_PRICE", "0.30/2.50")
+    translate = Settings.from_environment().translate
+    assert translate.gemini_price == TokenPrice(0.3, 2.5)
+    assert translate.fallback_price is None
+
+
+@pytest.mark.parametrize("price", ["0.3", "a/b", "-1/2", "/", "1/2/3", "nan/1", "1/inf"])
+def test_a_price_that_is_none_is_named(environment: pytest.MonkeyPatch, price: str) -> None:
+    environment.setenv("GEMINI_PRICE", price)
+    with pytest.raises(SettingsError, match="GEMINI_PRICE: must be input/output"):
+        Settings.from_environment()
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"), [("FALLBACK_MODEL", "BASE_URL"), ("FALLBACK_BASE_URL", "MODEL")]
+)
+def test_a_second_translator_needs_address_and_model(
+    environment: pytest.MonkeyPatch, given: str, missing: str
+) -> None:
+    environment.setenv(given, "http://localhost:8080/v1")
+    with pytest.raises(SettingsError, match=f"FALLBACK_{missing} is missing"):
+        Settings.from_environment()
