@@ -2,15 +2,17 @@
 
     make bench-model            (.venv-export/bin/python -m benchmarks.bench_model)
 
-Each line is measured in a process of its own, which may use only the threads it is given. CPU seconds are the
-process's, so two threads that wait for each other show. The peak is a large matrix product in the same number
-of threads. Run it on a quiet machine; training must not run beside it.
+Each line is measured in a process of its own, which may use only the threads it is given: the best of at
+least three runs. CPU seconds are the process's, so two threads that wait for each other show. The peak is a
+large matrix product on one core, per CPU second too. Run it on a quiet machine; training must not run beside
+it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import subprocess
@@ -54,17 +56,17 @@ def gigaflops(model: Lama | CompactLama, size: int) -> float:
     """Convolutions and matrix products of one tile (the transforms themselves are not counted)."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(torch.rand(1, 3, size, size), torch.zeros(1, 1, size, size))
-    return counter.get_total_flops() / 1e9
+    return float(counter.get_total_flops()) / 1e9
 
 
-def peak(threads: int) -> float:
-    """GFLOP/s of a 2048² float32 matrix product, best of five."""
-    torch.set_num_threads(threads)
+def peak() -> float:
+    """GFLOP per CPU second of a 2048² float32 matrix product on one core, best of ten."""
+    torch.set_num_threads(1)
     a, best = torch.rand(2048, 2048), 0.0
-    for _ in range(5):
-        started = time.perf_counter()
+    for _ in range(10):
+        started = time.process_time()
         a @ a
-        best = max(best, 2 * 2048**3 / (time.perf_counter() - started) / 1e9)
+        best = max(best, 2 * 2048**3 / (time.process_time() - started) / 1e9)
     return best
 
 
@@ -103,7 +105,7 @@ def runner(
 
 
 def measure(case: dict[str, object]) -> dict[str, float]:
-    """One line, in this process: seconds of CPU and of wall clock a tile, and the difference from torch."""
+    """One line, in this process: the least CPU and wall seconds a tile, and the difference from torch."""
     size, batch, threads = (int(str(case[name])) for name in ("size", "batch", "threads"))
     os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:threads]))
     model = random_or_loaded(str(case["weights"]))
@@ -111,11 +113,13 @@ def measure(case: dict[str, object]) -> dict[str, float]:
     run = runner(str(case["engine"]), path, model, threads)
     images, masks = sample_tiles(size, batch)
     answer = run(images, masks)
-    wall, cpu, runs = time.perf_counter(), time.process_time(), 0
-    while runs < 2 or time.perf_counter() - wall < 2:
+    started, cpu, wall, runs = time.perf_counter(), math.inf, math.inf, 0
+    while runs < 3 or time.perf_counter() - started < 2:
+        before = time.process_time(), time.perf_counter()
         run(images, masks)
+        cpu = min(cpu, (time.process_time() - before[0]) / batch)
+        wall = min(wall, (time.perf_counter() - before[1]) / batch)
         runs += 1
-    cpu, wall = (time.process_time() - cpu) / runs / batch, (time.perf_counter() - wall) / runs / batch
     difference = 0
     if batch == 1 and case["engine"] != "torch":
         difference = int(np.abs(answer.astype(int) - torch_engine(model)(images, masks)).max())
@@ -138,11 +142,8 @@ def main() -> None:
         return
     cores = len(os.sched_getaffinity(0))
     print(f"{_processor()}, {cores} cores; torch {torch.__version__}; weights: {options.weights}")
-    peaks = {threads: peak(threads) for threads in options.threads}
-    print(
-        "peak: "
-        + ", ".join(f"{value:.0f} GFLOP/s on {threads} thread(s)" for threads, value in peaks.items())
-    )
+    limit = peak()
+    print(f"peak of one core: {limit:.0f} GFLOP/s")
     columns = (
         "tile",
         "batch",
@@ -163,7 +164,7 @@ def main() -> None:
             work = gigaflops(model, size)
             for batch in options.batches:
                 for threads in options.threads:
-                    _lines(options.weights, Path(folder), work, peaks[threads], (size, batch, threads))
+                    _lines(options.weights, Path(folder), work, limit, (size, batch, threads))
 
 
 def _export_all(model: Lama | CompactLama, size: int, folder: Path) -> None:
@@ -184,8 +185,14 @@ def _lines(weights: str, folder: Path, work: float, limit: float, shape: tuple[i
     size, batch, threads = shape
     eager = float("nan")
     for name, (file, engine) in ENGINES.items():
-        case = {"weights": weights, "engine": engine, "path": str(folder / file) if file else None}
-        case |= {"size": size, "batch": batch, "threads": threads}
+        case: dict[str, object] = {
+            "weights": weights,
+            "engine": engine,
+            "path": str(folder / file) if file else None,
+            "size": size,
+            "batch": batch,
+            "threads": threads,
+        }
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.bench_model", "--case", json.dumps(case)],
             capture_output=True,
@@ -199,7 +206,7 @@ def _lines(weights: str, folder: Path, work: float, limit: float, shape: tuple[i
             continue
         row = json.loads(done.stdout.splitlines()[-1])
         eager = row["cpu"] if engine == "torch" else eager
-        speed = work / row["wall"]
+        speed = work / row["cpu"]
         print(
             f"{head} {row['cpu']:>7.3f} {row['wall']:>7.3f} {speed:>8.0f} {100 * speed / limit:>5.0f} %"
             f" {eager / row['cpu']:>7.2f}× {row['levels']:>7}",

@@ -9,7 +9,7 @@ from export.checkpoints import load_model
 from export.compact import CompactLama
 from export.downloads import PUBLISHED, fetch
 from export.errors import ExportError
-from export.graph import Precision, TileSpec, export_tile, store_half
+from export.graph import Precision, TileSpec, check_lengths, export_tile, store_half
 from export.lama import Lama
 from export.repository import Target, model_name, onnx_path, staged, write_config, write_plan_script
 from export.verify import HALF_MAX, Row, compare, largest_activation, onnx_engine, torch_engine
@@ -60,6 +60,7 @@ def build(options: BuildOptions) -> list[Row]:
     if not options.tiles or len(set(options.tiles)) != len(options.tiles):
         raise ExportError("--tiles: name each tile size once, for example 256,512")
     model = load_model(weights_path(options.weights, options.cache))
+    check_lengths(model, *options.tiles)
     reference = torch_engine(model)
     if options.precision == "fp16" and options.target != "cpu":
         largest = largest_activation(model, options.tiles[0])

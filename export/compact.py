@@ -1,27 +1,34 @@
 """The compact LaMa that ships: LaMa's FFC blocks behind fills that need no training.
 
 What differs from the official generator, and why (docs/model-card.md has the measurements): the network sees
-the hole filled from local waves and from the whole tile's waves (export/prefill.py), corrects which of the
-two to believe, and adds a residual, so that training starts well above OpenCV's methods instead of at grey;
-space-to-depth instead of full-resolution convolutions, because those dominate the time of a narrow network on
-a CPU; and a way around the bottleneck at half resolution, so that edges keep their place.
+the hole filled smoothly, from local waves and from the whole tile's waves (export/prefill.py), corrects which
+of them to believe, and adds a residual, so that training starts well above OpenCV's methods instead of at
+grey; space-to-depth instead of full-resolution convolutions, because those dominate the time of a narrow
+network on a CPU; and a way around the bottleneck at half resolution, so that edges keep their place.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from export.lama import Concat, FfcBlock, split_channels
-from export.prefill import Fills
+from export.prefill import Fills, blended
 
 #: Slope of the leaky ReLU below zero.
 LEAK = 0.1
-#: Brings the trust's logit, about -30..30, to the size of the other inputs.
-TRUST_SCALE = 8.0
+#: Brings the trust's logit, -4..4, to the size of the other inputs.
+TRUST_SCALE = 4.0
+#: A pixel's surroundings: cells of this many pixels, and how many of them the window is wide.
+CELL, WINDOW = 8, 5
+#: Contrast of what counts as flat, two and a half grey levels.
+FLAT = 0.01
+#: What the network sees of a pixel, and what it says about one.
+SEEN, SAID = 11, 5
 #: What BatchNorm's scale at the end of each block starts from.
 BLOCK_GAIN = 0.3
 
@@ -39,7 +46,7 @@ class CompactSize:
 
     channels: int = 64
     detail: int = 32
-    blocks: int = 4
+    blocks: int = 6
     global_share: float = 0.5
 
     @property
@@ -57,9 +64,10 @@ class ConvAct(nn.Sequential):
     """
 
     def __init__(self, source: int, target: int, stride: int = 1) -> None:
-        super().__init__(nn.Conv2d(source, target, 3, stride, padding=1), nn.LeakyReLU(LEAK))
-        nn.init.kaiming_normal_(self[0].weight, a=LEAK)
-        nn.init.zeros_(self[0].bias)
+        convolution = nn.Conv2d(source, target, 3, stride, padding=1)
+        nn.init.kaiming_normal_(convolution.weight, a=LEAK)
+        nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]  # it has one
+        super().__init__(convolution, nn.LeakyReLU(LEAK))
 
 
 class CompactLama(nn.Module):
@@ -74,13 +82,13 @@ class CompactLama(nn.Module):
         self.size = size
         parts = split_channels(size.channels, size.global_share)
         self.fills = Fills()
-        self.stem = ConvAct(4 * 8, size.detail)
-        self.down = ConvAct(size.detail + 4 * 8, size.channels, stride=2)
+        self.stem = ConvAct(4 * SEEN, size.detail)
+        self.down = ConvAct(size.detail + 4 * SEEN, size.channels, stride=2)
         self.blocks = nn.Sequential(*(FfcBlock(parts, padding_mode="zeros") for _ in range(size.blocks)))
         self.join = Concat()
         self.up = nn.Sequential(nn.Conv2d(size.channels, 4 * size.detail, 3, padding=1), nn.PixelShuffle(2))
         self.fuse = ConvAct(2 * size.detail, 2 * size.detail)
-        self.head = nn.Conv2d(2 * size.detail, 4 * 4, 3, padding=1)
+        self.head = nn.Conv2d(2 * size.detail, 4 * SAID, 3, padding=1)
         self.parts = parts
         # Training starts at the fills' own answer, with blocks that are nearly the identity.
         for block in self.blocks:
@@ -94,13 +102,33 @@ class CompactLama(nn.Module):
         return self.refined(self.fills(image, mask))
 
     def refined(self, fills: Tensor) -> Tensor:
-        """From the fills (B, 8, H, W) to the picture (B, 3, H, W); runs in the weights' precision."""
-        near, far, trust, mask = fills[:, :3], fills[:, 3:6], fills[:, 6:7], fills[:, 7:8]
-        seen = torch.cat([near - 0.5, far - near, trust / TRUST_SCALE, mask], dim=1)
-        half = F.pixel_unshuffle(seen, 2)
+        """From the fills (B, 11, H, W) to the picture (B, 3, H, W)."""
+        near, far, smooth, trust, mask = (fills[:, a:b] for a, b in pairwise((0, 3, 6, 9, 10, 11)))
+        mean, contrast = _surroundings(near)
+        colours = [(near - mean) / 2, far - near, smooth - near]
+        seen = torch.cat([torch.cat(colours, dim=1) / contrast, trust / TRUST_SCALE, mask], dim=1)
+        # Sums over surroundings in float32, convolutions in the weights' precision.
+        half = F.pixel_unshuffle(seen.to(self.head.weight.dtype), 2)
         detail = self.stem(half)
         x = self.down(torch.cat([detail, half], dim=1))
         local, globl = self.blocks((x[:, : self.parts[0]], x[:, self.parts[0] :]))
         x = self.up(self.join((local, globl)))
         out = F.pixel_shuffle(self.head(self.fuse(torch.cat([x, detail], dim=1))), 2).to(fills.dtype)
-        return near + torch.sigmoid(trust + out[:, :1]) * (far - near) + out[:, 1:]
+        return blended(fills, out[:, :2]) + contrast * out[:, 2:]
+
+
+def _surroundings(picture: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (B, 3, H, W) and contrast (B, 1, H, W), a standard deviation, of each pixel's surroundings.
+
+    Everything the network sees is in units of it, and so is what it adds: where nothing happens nothing can
+    be spoilt, and a faint texture is the same task as a strong one.
+    """
+
+    def window(x: Tensor) -> Tensor:
+        cells = F.avg_pool2d(x, CELL)
+        wide = F.avg_pool2d(cells, WINDOW, stride=1, padding=WINDOW // 2, count_include_pad=False)
+        return F.interpolate(wide, scale_factor=float(CELL), mode="bilinear")
+
+    mean = window(picture)
+    variance = (window(picture.square()) - mean.square()).clamp(min=0).mean(dim=1, keepdim=True)
+    return mean, (variance + FLAT**2).sqrt()

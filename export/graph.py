@@ -22,6 +22,7 @@ from export.compact import CompactLama
 from export.dft import with_matrices
 from export.errors import ExportError
 from export.fold import folded
+from export.head import with_squares
 from export.lama import Lama
 from export.prefill import Fills
 
@@ -54,15 +55,12 @@ class FloatGraph(nn.Module):
 
     def __init__(self, model: Lama | CompactLama, spec: TileSpec) -> None:
         super().__init__()
-        stride = model.size.stride
-        for length in (spec.height, spec.width):
-            if length <= 0 or length % stride:
-                raise ExportError(f"tile size {length}: must be a positive multiple of {stride}")
-        scale = 4 if isinstance(model, CompactLama) else stride
+        check_lengths(model, spec.height, spec.width)
+        scale = 4 if isinstance(model, CompactLama) else model.size.stride
         self.in_half = spec.precision != "fp32"
         float32 = spec.precision == "fp16-fft32"
         tile = (spec.height, spec.width)
-        network: nn.Module = folded(model)
+        network = with_squares(folded(model))
         if self.in_half:
             network = network.half()
         network = with_matrices(network, tile, (tile[0] // scale, tile[1] // scale), float32=float32)
@@ -81,10 +79,18 @@ class FloatGraph(nn.Module):
             out: Tensor = self.network(image, mask)
         elif self.compact:
             fills = self.network.fills(image, mask)  # type: ignore[operator]
-            out = self.network.refined(fills.half()).float()  # type: ignore[operator]
+            out = self.network.refined(fills)  # type: ignore[operator]
         else:
             out = self.network(image.half(), mask.half()).float()
         return out
+
+
+def check_lengths(model: Lama | CompactLama, *lengths: int) -> None:
+    """Raise ExportError for heights and widths that the network cannot take."""
+    stride = model.size.stride
+    for length in lengths:
+        if length <= 0 or length % stride:
+            raise ExportError(f"tile size {length}: must be a positive multiple of {stride}")
 
 
 class TileGraph(nn.Module):

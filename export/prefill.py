@@ -1,6 +1,7 @@
 """Fills that need no training: smooth, from local waves, from global waves; and which to believe where.
 
-The network behind them corrects the belief, pixel by pixel, and adds what all of them miss.
+`blended` is their own answer; the network behind them corrects the belief, pixel by pixel, and adds what all
+of them miss.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ RING = 2
 #: The global fill must be this much better, in squared error, than the local one, and by more than `SLACK`:
 #: below about 2.5 grey levels a ripple shows more than what it repairs. `STEEPNESS` is its exponent.
 ADVANTAGE, SLACK, STEEPNESS = 1.2, 1e-4, 3.0
+#: No verdict is surer than this, in logits: beyond, no gradient reaches the network that corrects it.
+CERTAIN = 4.0
+#: The smooth fill's logit, the local fill's being 0: a little of it takes the ripples out of photographs.
+SMOOTH = -2.0
 #: Cells over which an error is averaged, in pixels, and how many cells wide the window is.
 CELL, WINDOW = 4, 5
 
@@ -149,11 +154,19 @@ class LocalWaves(nn.Module):
 
 
 class Fills(nn.Module):
-    """All three, side by side."""
+    """All three, side by side.
 
-    def __init__(self) -> None:
+    Args:
+        rounds: Rounds of the local and of the global fill.
+        trial_rounds: The same for the trial that decides between them.
+    """
+
+    def __init__(
+        self, rounds: tuple[int, int] = ROUNDS, trial_rounds: tuple[int, int] = TRIAL_ROUNDS
+    ) -> None:
         super().__init__()
         self.near, self.far = LocalWaves(), GlobalWaves()
+        self.rounds, self.trial_rounds = rounds, trial_rounds
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """The hole filled, and what else the network should know.
@@ -163,13 +176,14 @@ class Fills(nn.Module):
             mask: (B, 1, H, W), 1 where the hole is.
 
         Returns:
-            (B, 8, H, W) float32: local fill (3), global waves (3), logit of the trust in the latter (1), mask
-            (1). The local fill equals the image outside the hole; the waves do not, which shows how far they
-            can be trusted.
+            (B, 11, H, W) float32: local fill (3), global waves (3), smooth fill (3), logit of the trust in
+            the global waves (1), mask (1). The local and the smooth fill equal the image outside the hole;
+            the waves do not, which shows how far they can be trusted.
         """
-        smooth, near, far = self._filled(image, mask, ROUNDS)
+        smooth, near, far = self._filled(image, mask, self.rounds)
         trust = F.interpolate(self._trial(image, mask), scale_factor=float(CELL), mode="bilinear")
-        return torch.cat([torch.where(mask > 0.5, near, smooth), far, trust, mask], dim=1)
+        near = torch.where(mask > 0.5, near, smooth)
+        return torch.cat([near, far, smooth, trust.clamp(-CERTAIN, CERTAIN), mask], dim=1)
 
     def _filled(self, image: Tensor, mask: Tensor, rounds: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
         smooth = prefill(image, mask)
@@ -186,13 +200,32 @@ class Fills(nn.Module):
         """
         wider = F.max_pool2d(mask, 2 * RING + 1, stride=1, padding=RING)
         ring = wider - mask
-        _, near, far = self._filled(image, wider, TRIAL_ROUNDS)
+        _, near, far = self._filled(image, wider, self.trial_rounds)
         ratio = (_error(near, image, ring) + 1e-6) / (ADVANTAGE * (_error(far, image, ring) + SLACK))
         return STEEPNESS * ratio.log()
 
 
+def blended(fills: Tensor, correction: Tensor | None = None) -> Tensor:
+    """The three fills, each weighed by how far it is believed.
+
+    Args:
+        fills: (B, 11, H, W) from `Fills`.
+        correction: (B, 2, H, W), added to the logits of the global waves and of the smooth fill.
+
+    Returns:
+        (B, 3, H, W).
+    """
+    near, far, smooth, trust = fills[:, :3], fills[:, 3:6], fills[:, 6:9], fills[:, 9:10]
+    logits = torch.cat([trust, torch.full_like(trust, SMOOTH)], dim=1)
+    if correction is not None:
+        logits = logits + correction
+    believed = torch.cat([torch.zeros_like(trust), logits], dim=1).softmax(dim=1)
+    out: Tensor = near * believed[:, :1] + far * believed[:, 1:2] + smooth * believed[:, 2:]
+    return out
+
+
 def _falling(first: float, last: float, number: int, rounds: int) -> float:
-    return first * (last / first) ** (number / (rounds - 1))
+    return float(first * (last / first) ** (number / (rounds - 1)))
 
 
 def _kept(ratio: Tensor) -> Tensor:

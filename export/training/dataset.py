@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.utils.data import IterableDataset
 
 from export.training import patterns
 from export.training.holes import HoleBank, Mask
@@ -62,12 +59,14 @@ class TileSource:
         return _jpeg(rng, image) if rng.random() < 0.3 else image
 
     def _picture(self, rng: np.random.Generator, size: int) -> patterns.Picture:
-        return self._bank.crop(rng, "photo", size).astype(np.float32) / 255
+        return self._bank.crop(rng, "photo", size).astype(np.float32) / np.float32(255)
 
 
 def _jpeg(rng: np.random.Generator, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     _, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(70, 96))])
-    return cv2.imdecode(packed, cv2.IMREAD_COLOR).astype(np.uint8)
+    decoded = cv2.imdecode(packed, cv2.IMREAD_COLOR)
+    assert decoded is not None, "what was just encoded"
+    return decoded.astype(np.uint8)
 
 
 def _augmented(rng: np.random.Generator, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -85,24 +84,3 @@ def _augmented(rng: np.random.Generator, image: NDArray[np.uint8]) -> NDArray[np
         )
         image = table[image]
     return image
-
-
-class TrainingTiles(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
-    """Batches from a given step on, endlessly: image (B, 3, S, S) uint8, hole (B, 1, S, S) uint8."""
-
-    def __init__(self, cache: Path, batch: int, sizes: tuple[int, ...], start: int) -> None:
-        self._cache, self._batch, self._sizes, self._start = cache, batch, sizes, start
-
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Batches of one size each, their count such that every batch costs about the same."""
-        cv2.setNumThreads(0)
-        source = TileSource(self._cache, held_out=False)
-        step = self._start
-        while True:
-            size = self._sizes[step % len(self._sizes)]
-            count = max(2, round(self._batch * (self._sizes[0] / size) ** 2))
-            # 64 numbers a step, so that a changed batch size never repeats tiles.
-            tiles = [source.tile(step * 64 + i, size) for i in range(count)]
-            images = np.stack([tile.image.transpose(2, 0, 1) for tile in tiles])
-            yield torch.from_numpy(images), torch.from_numpy(np.stack([tile.hole[None] for tile in tiles]))
-            step += 1

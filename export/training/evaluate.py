@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from export.checkpoints import load_model
 from export.compact import CompactLama
 from export.lama import composite
-from export.prefill import Fills
+from export.prefill import Fills, blended
 from export.training.dataset import Tile, TileSource
 from export.training.sources import DEFAULT_CACHE
 
@@ -61,9 +61,8 @@ def held_out_tiles(cache: Path, count: int, size: int, first: int = 0) -> list[C
 def _filled(tile: Tile) -> NDArray[np.uint8]:
     """The fills' own answer, which the network starts from."""
     image = torch.from_numpy(tile.image).permute(2, 0, 1)[None].float() / 255
-    fills = Fills()(image, torch.from_numpy(tile.hole)[None, None].float())
-    near, far, trust = fills[:, :3], fills[:, 3:6], torch.sigmoid(fills[:, 6:7])
-    return ((near + trust * (far - near))[0].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
+    filled = blended(Fills()(image, torch.from_numpy(tile.hole)[None, None].float()))
+    return (filled[0].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
 
 
 @torch.no_grad()
@@ -120,7 +119,7 @@ def picture(model: CompactLama, cases: list[Case], side: int = 168) -> NDArray[n
     rows = []
     for case in cases:
         image, hole = case.tile.image, case.tile.hole
-        shown = np.where(hole[..., None] > 0, np.uint8([235, 0, 160]), image)
+        shown = np.where(hole[..., None] > 0, np.array([235, 0, 160], np.uint8), image)
         cells = (shown, case.telea, inpainted(model, image, hole), image)
         rows.append(np.hstack([cell[:side, :side] for cell in cells]))
     pairs = [np.hstack(rows[i : i + 2]) for i in range(0, len(rows) - len(rows) % 2, 2)]

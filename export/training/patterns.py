@@ -47,7 +47,7 @@ def smooth_noise(rng: Rng, size: int, scale: float) -> Picture:
     """Band-limited noise (S, S), about -1..1, with features of `scale` pixels."""
     cells = max(3, int(size / scale) + 3)
     grid = rng.normal(0, 0.6, (cells, cells)).astype(np.float32)
-    return cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC)
+    return cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC).astype(np.float32)
 
 
 def fractal_noise(rng: Rng, size: int, roughness: float) -> Picture:
@@ -58,17 +58,18 @@ def fractal_noise(rng: Rng, size: int, roughness: float) -> Picture:
         total += np.float32(weight) * smooth_noise(rng, size, scale)
         scale, weight = scale / 2, weight * roughness
     total -= total.min()
-    return total / max(float(total.max()), 1e-6)
+    return np.asarray(total / max(float(total.max()), 1e-6), np.float32)
 
 
 def edge(wave: Picture, softness: float) -> Picture:
     """A ramp of `softness` around zero, from 0 to 1: a square wave with an anti-aliased edge."""
-    return np.clip(wave / np.float32(softness) + 0.5, 0, 1)
+    return np.asarray(np.clip(wave / np.float32(softness) + 0.5, 0, 1), np.float32)
 
 
 def blend(colours: Picture, level: Picture) -> Picture:
     """Mix two colours by `level` (S, S)."""
-    return colours[0] * (1 - level[..., None]) + colours[1] * level[..., None]
+    mixed: Picture = colours[0] * (1 - level[..., None]) + colours[1] * level[..., None]
+    return mixed
 
 
 def _period(rng: Rng) -> float:
@@ -154,7 +155,8 @@ def bricks(rng: Rng, size: int) -> Picture:
     picture = blend(palette(rng, 2), level)
     if rng.random() < 0.5:
         picture = picture + (0.15 * fractal_noise(rng, size, 0.8) - 0.07)[..., None]
-    return picture + (shade * level)[..., None]
+    shaded: Picture = picture + (shade * level)[..., None]
+    return shaded
 
 
 def weave(rng: Rng, size: int) -> Picture:
@@ -168,9 +170,8 @@ def weave(rng: Rng, size: int) -> Picture:
     along = np.sin(np.pi * (v / np.float32(period) % 1))[..., None]
     warp, weft = palette(rng, 2)
     depth = rng.uniform(0.2, 0.9)
-    return np.where(over, warp * (1 - depth + depth * across), weft * (1 - depth + depth * along)).astype(
-        np.float32
-    )
+    picture = np.where(over, warp * (1 - depth + depth * across), weft * (1 - depth + depth * along))
+    return np.asarray(picture, np.float32)
 
 
 def zigzag(rng: Rng, size: int) -> Picture:
@@ -191,9 +192,8 @@ def wood(rng: Rng, size: int) -> Picture:
     level = 0.5 + 0.3 * np.sin(2 * np.pi * field) + 0.2 * np.sin(2 * np.pi * 3.7 * field)
     colours = palette(rng, 2)
     if rng.random() < 0.6:
-        colours = np.clip(
-            np.float32([0.62, 0.42, 0.25]) * rng.uniform(0.5, 1.4, (2, 1)) + rng.normal(0, 0.04, (2, 3)), 0, 1
-        )
+        brown = np.array([0.62, 0.42, 0.25], np.float32)
+        colours = np.clip(brown * rng.uniform(0.5, 1.4, (2, 1)) + rng.normal(0, 0.04, (2, 3)), 0, 1)
     return blend(colours.astype(np.float32), level.astype(np.float32))
 
 
@@ -236,11 +236,12 @@ def lattice(rng: Rng, size: int) -> Picture:
     repeat = int(np.ceil(3.2 * size / cell / 2)) + 1
     sheet = np.tile(block, (repeat // 2 + 1, repeat, 1))
     middle = [max(0, (s - size) // 2) for s in sheet.shape[:2]]
-    matrix = matrix @ np.float64([[1, 0, -middle[1]], [0, 1, -middle[0]], [0, 0, 1]])
+    shift = np.array([[1, 0, -middle[1]], [0, 1, -middle[0]], [0, 0, 1]], np.float64)
+    matrix = matrix.astype(np.float64) @ shift
     flags = cv2.INTER_AREA if zoom < 0.7 else cv2.INTER_LINEAR
-    return cv2.warpAffine(
-        sheet.astype(np.float32), matrix, (size, size), flags=flags, borderMode=cv2.BORDER_WRAP
-    )
+    sheet = sheet.astype(np.float32)
+    turned = cv2.warpAffine(sheet, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_WRAP)
+    return turned.astype(np.float32)
 
 
 #: name → (function, weight in training)

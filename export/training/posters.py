@@ -57,17 +57,17 @@ def _shape(rng: Rng, size: int) -> Picture:
     if kind < 0.45:
         canvas = np.zeros((size * scale, size * scale), np.uint8)
         cv2.rectangle(canvas, first, second, 255, -1)
-        canvas = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)
+        canvas = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA).astype(np.uint8)
     elif kind < 0.75:
         centre = tuple(int(c) for c in rng.integers(0, size, 2))
-        axes = tuple(int(c) for c in rng.integers(size // 12, size // 2, 2))
+        across, along = (int(c) for c in rng.integers(size // 12, size // 2, 2))
         if rng.random() < 0.6:
-            axes = (axes[0], axes[0])
-        cv2.ellipse(canvas, centre, axes, float(rng.uniform(0, 180)), 0, 360, 255, -1, cv2.LINE_AA)
+            along = across
+        cv2.ellipse(canvas, centre, (across, along), float(rng.uniform(0, 180)), 0, 360, 255, -1, cv2.LINE_AA)
     else:
         points = rng.integers(-size // 4, size + size // 4, (int(rng.integers(3, 6)), 2)).astype(np.int32)
         cv2.fillPoly(canvas, [cv2.convexHull(points)], 255, cv2.LINE_AA)
-    return canvas.astype(np.float32) / 255
+    return canvas.astype(np.float32) / np.float32(255)
 
 
 def _panel(rng: Rng, picture: Picture) -> Picture:
@@ -103,10 +103,8 @@ def _rules(rng: Rng, picture: Picture) -> Picture:
             cv2.line(picture, centre, end, colour, width, cv2.LINE_AA)
     else:
         for _ in range(int(rng.integers(1, 9))):
-            start, end = (
-                tuple(int(c) for c in rng.integers(-size // 2, size + size // 2, 2)) for _ in range(2)
-            )
-            cv2.line(picture, start, end, colour, width, cv2.LINE_AA)
+            a, b, c, d = (int(v) for v in rng.integers(-size // 2, size + size // 2, 4))
+            cv2.line(picture, (a, b), (c, d), colour, width, cv2.LINE_AA)
     return picture
 
 

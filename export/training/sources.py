@@ -113,9 +113,9 @@ def _pictures(cache: Path) -> Iterator[tuple[str, str, str, NDArray[np.uint8]]]:
                 continue
             if picture.shape[2] == 4 and (picture[..., 3] < 250).mean() > 0.02:
                 continue
-            picture = cv2.cvtColor(picture[..., :3], cv2.COLOR_BGR2RGB)
-            for side in _sides(kind, min(picture.shape[:2])):
-                scaled = _scaled(picture, side)
+            rgb = cv2.cvtColor(picture[..., :3], cv2.COLOR_BGR2RGB).astype(np.uint8)
+            for side in _sides(kind, min(rgb.shape[:2])):
+                scaled = _scaled(rgb, side)
                 if scaled.std(axis=(0, 1)).max() > 4:
                     yield kind, group_name(path, package), f"{name}@{side}", scaled
 
@@ -141,7 +141,8 @@ def build_bank(cache: Path) -> list[Entry]:
     with (cache / "bank.part").open("wb") as out:
         for kind, group, name, picture in _pictures(cache):
             out.write(np.ascontiguousarray(picture).tobytes())
-            entries.append(Entry(offset, *picture.shape[:2], kind, is_held_out(group), name))
+            height, width = picture.shape[:2]
+            entries.append(Entry(offset, height, width, kind, is_held_out(group), name))
             offset += picture.size
     (cache / "bank.part").rename(cache / "bank.bin")
     (cache / "bank.json").write_text(json.dumps([asdict(entry) for entry in entries], indent=0))

@@ -4,9 +4,10 @@
     --steps 12000
 
 The learning rate is constant, then falls linearly to zero over the last `--decay` steps: a run can be stopped
-at any time and resumed with a new `--steps`. Every `--save` steps the run's folder gets `last.ckpt` (to
-resume) and, scored on the held-out set, one line in `log.jsonl`; `best.safetensors` is the averaged network
-with the best score so far.
+at any time and resumed with a new `--steps`. BatchNorm's statistics are taken from the first tiles and kept:
+batches of four very different tiles would teach the network their statistics. Every `--save` steps the run's
+folder gets `last.ckpt` (to resume) and, scored on the held-out set, one line in `log.jsonl`;
+`best.safetensors` is the averaged network with the best score so far.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +27,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from export.compact import CompactLama, CompactSize
-from export.training.dataset import TrainingTiles
+from export.prefill import blended
 from export.training.evaluate import held_out_tiles, score
+from export.training.filled import FilledTiles
 from export.training.sources import DEFAULT_CACHE
 
 #: Weight of the squared error beside L1: the two meet at an error of 0.1, so that structure counts as in
@@ -35,9 +39,8 @@ SQUARED = 5.0
 GRADIENT = 0.5
 #: Root mean squared error below which a tile counts as easy.
 EASY = 0.03
-#: The head learns this much slower: Adam's first full step would move its 576-term sums by more than any
-#: residual.
-HEAD_SHARE = 0.1
+#: Batches that BatchNorm's statistics are taken from.
+CALIBRATION = 24
 
 
 def loss_of(predicted: Tensor, image: Tensor, filled: Tensor, hole: Tensor) -> Tensor:
@@ -83,40 +86,43 @@ def train(options: argparse.Namespace) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(0)
     size = CompactSize(options.channels, options.detail, options.blocks, options.global_share)
-    model = CompactLama(size).to(device, memory_format=torch.channels_last)
-    body = [parameter for name, parameter in model.named_parameters() if not name.startswith("head.")]
-    groups = [{"params": body, "share": 1.0}, {"params": list(model.head.parameters()), "share": HEAD_SHARE}]
-    optimizer = torch.optim.AdamW(groups, options.rate, betas=(0.9, 0.99), weight_decay=1e-4)
+    model = CompactLama(size).to(device).eval()
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+    optimizer = torch.optim.AdamW(model.parameters(), options.rate, betas=(0.9, 0.99), weight_decay=1e-4)
     averaged = Averaged(model, options.ema)
     start, best = _resume(options.out, model, averaged, optimizer)
     held_out = held_out_tiles(options.cache, options.held_out, 256)
     stream = DataLoader(
-        TrainingTiles(options.cache, options.batch, tuple(options.sizes), start),
+        FilledTiles(options.cache, options.batch, tuple(options.sizes), start),
         batch_size=None,
         num_workers=options.workers,
-        prefetch_factor=4,
+        prefetch_factor=4 if options.workers else None,
     )
+    if start == 0:
+        calibrate(model, islice(stream, CALIBRATION), device)
+        averaged = Averaged(model, options.ema)
     log = (options.out / "log.jsonl").open("a", buffering=1)
     log.write(
         json.dumps({"start": start, "size": asdict(size), "options": vars(options)}, default=str) + "\n"
     )
-    running, seen, since = torch.zeros(()), 0, time.monotonic()
-    for step, (images, holes) in enumerate(stream, start):
+    running, seen, since = torch.zeros(2), 0, time.monotonic()
+    for step, (image, fills) in enumerate(stream, start):
         if step >= options.steps:
             break
         for group in optimizer.param_groups:
-            group["lr"] = group["share"] * learning_rate(step, options)
-        loss = _step(model, optimizer, images.to(device), holes.to(device), options)
+            group["lr"] = learning_rate(step, options)
+        losses = _step(model, optimizer, image.to(device), fills.to(device))
         averaged.update(model, step)
-        running, seen = running + loss.cpu(), seen + 1
+        running, seen = running + losses.cpu(), seen + 1
         if (step + 1) % 50 == 0:
             row = {
                 "step": step + 1,
-                "loss": round(float(running) / seen, 5),
+                "loss": round(float(running[0]) / seen, 5),
+                "of_fills": round(float(running[0] / running[1]), 4),
                 "s_per_step": (time.monotonic() - since) / seen,
             }
             log.write(json.dumps(row) + "\n")
-            running, seen, since = torch.zeros(()), 0, time.monotonic()
+            running, seen, since = torch.zeros(2), 0, time.monotonic()
         if (step + 1) % options.save == 0 or step + 1 == options.steps:
             scores = score(averaged.model, held_out)
             best = _save(options.out, step + 1, model, averaged, optimizer, scores, best)
@@ -124,30 +130,31 @@ def train(options: argparse.Namespace) -> None:
             since = time.monotonic()
 
 
-def _step(
-    model: CompactLama,
-    optimizer: torch.optim.Optimizer,
-    images: Tensor,
-    holes: Tensor,
-    options: argparse.Namespace,
-) -> Tensor:
-    model.train()
-    if options.freeze_statistics:
-        for module in model.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eval()
-    image = images.float().div_(255).to(memory_format=torch.channels_last)
-    hole = holes.float()
-    with torch.no_grad():
-        fills = model.fills(image, hole)
-    with torch.autocast(images.device.type, torch.bfloat16):
+@torch.no_grad()
+def calibrate(model: CompactLama, batches: Iterable[tuple[Tensor, Tensor]], device: torch.device) -> None:
+    """Set every BatchNorm's statistics to the mean over some batches, and keep them there."""
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.train()
+        norm.momentum = None
+    for _, fills in batches:
+        model.refined(fills.to(device))
+    model.eval()
+
+
+def _step(model: CompactLama, optimizer: torch.optim.Optimizer, image: Tensor, fills: Tensor) -> Tensor:
+    """One step; the loss, and what the fills alone would have had, (2,)."""
+    fills = fills.to(memory_format=torch.channels_last)
+    with torch.autocast(image.device.type, torch.bfloat16):
         predicted = model.refined(fills)
-    loss = loss_of(predicted, image, fills[:, :3], hole)
+    near, hole = fills[:, :3], fills[:, 10:]
+    loss = loss_of(predicted, image, near, hole)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
-    return loss.detach()
+    return torch.stack([loss.detach(), loss_of(blended(fills), image, near, hole)])
 
 
 def _resume(
@@ -208,18 +215,17 @@ def arguments() -> argparse.ArgumentParser:
         "--decay", type=int, default=3_000, help="steps over which the learning rate falls to zero"
     )
     parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--batch", type=int, default=6, help="tiles a step at the first size")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[192, 192, 256], help="tile sizes, in turn")
+    parser.add_argument("--batch", type=int, default=4, help="tiles a step at the first size")
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[256, 256, 256, 256, 512], help="tile sizes, in turn"
+    )
     parser.add_argument("--ema", type=float, default=0.998)
     parser.add_argument("--save", type=int, default=500)
     parser.add_argument("--held-out", type=int, default=120, help="held-out tiles a score is taken on")
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument(
-        "--freeze-statistics", action="store_true", help="keep BatchNorm's statistics (fine-tuning)"
-    )
+    parser.add_argument("--workers", type=int, default=0, help="processes that read tiles")
     parser.add_argument("--channels", type=int, default=64)
     parser.add_argument("--detail", type=int, default=32)
-    parser.add_argument("--blocks", type=int, default=4)
+    parser.add_argument("--blocks", type=int, default=6)
     parser.add_argument("--global-share", type=float, default=0.5)
     return parser
 

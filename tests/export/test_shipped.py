@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,7 @@ import pytest
 from export.build import COMPACT
 from export.checkpoints import load_model
 from export.training.patterns import pattern
-from export.verify import compare, onnx_engine, torch_engine
+from export.verify import compare, onnx_engine, torch_engine, triton_engine
 
 REPOSITORY = Path(__file__).resolve().parents[2] / "model_repository"
 MODELS = sorted(path for path in REPOSITORY.glob("lama_*") if path.is_dir())
@@ -79,3 +80,16 @@ def test_both_sizes_are_served() -> None:
             "model.onnx",
             "model.py",
         }
+
+
+@pytest.fixture(scope="module")
+def url(serve: Callable[[Path], str]) -> str:
+    return serve(REPOSITORY)
+
+
+@pytest.mark.parametrize("size", [256, 512])
+def test_the_server_answers_as_torch(url: str, size: int) -> None:
+    """Alone, and in a batch that mixes grounds, holes of every kind and none at all."""
+    served, reference = triton_engine(url, f"lama_{size}"), torch_engine(load_model(COMPACT))
+    row = compare("served", served, reference, size, None, (1,) if size > 256 else (1, 4))
+    assert row.max_levels <= 1

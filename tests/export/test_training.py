@@ -11,11 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export.compact import CompactLama, CompactSize
+from export.errors import ExportError
+from export.prefill import CERTAIN
+from export.training.filled import SHARD, FilledTiles
 from export.training.holes import SHARE, HoleBank
 from export.training.patterns import KINDS, pattern
 from export.training.posters import poster
 from export.training.sources import HOLDOUT, group_name, is_held_out
-from export.training.train import Averaged, arguments, learning_rate, loss_of
+from export.training.train import Averaged, arguments, calibrate, learning_rate, loss_of
 
 FONT = next(iter(sorted(Path(np.__file__).parents[1].glob("cv2/**/*.ttf"))), None)
 
@@ -78,20 +81,54 @@ def test_training_fits_a_tile() -> None:
     for _ in range(60):
         loss = loss_of(model.refined(fills), image, fills[:, :3], hole)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < 0.8 * losses[0]
 
 
+def test_filled_tiles_come_back_turned_but_whole(tmp_path: Path) -> None:
+    """The picture and its fills are turned and permuted alike: stored equal, they stay equal."""
+    (tmp_path / "filled").mkdir()
+    tile = np.random.default_rng(0).integers(0, 256, (3, 32, 32), dtype=np.uint8)
+    rest = np.stack([np.full((32, 32), 255, np.uint8), np.zeros((32, 32), np.uint8)])
+    stored = np.concatenate([tile, tile, tile, tile, rest])
+    np.save(tmp_path / "filled" / "32-00000.npy", np.stack([stored] * SHARD))
+    batches = [next(iter(FilledTiles(tmp_path, 4, (32,), start))) for start in (0, 0, 1)]
+    for image, fills in batches:
+        assert image.shape == (4, 3, 32, 32)
+        assert fills.shape == (4, 11, 32, 32)
+        for fill in (fills[:, :3], fills[:, 3:6], fills[:, 6:9]):
+            assert torch.equal(fill, image)
+        assert torch.allclose(fills[:, 9], torch.tensor(CERTAIN))
+        assert not fills[:, 10].any()
+        assert sorted((image[0] * 255).round().int().flatten().tolist()) == sorted(tile.flatten().tolist())
+    assert torch.equal(batches[0][0], batches[1][0])
+    assert not torch.equal(batches[0][0], batches[2][0])
+
+
+def test_training_without_filled_tiles_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"python -m export\.training\.filled"):
+        next(iter(FilledTiles(tmp_path, 4, (256,), 0)))
+
+
+def test_calibration_sets_the_statistics_and_keeps_them() -> None:
+    model = CompactLama(CompactSize(16, 8, 1, 0.5))
+    fills = torch.rand(2, 11, 32, 32)
+    calibrate(model, [(fills[:, :3], fills)], torch.device("cpu"))
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    assert any(name.endswith("running_mean") and value.any() for name, value in state.items())
+    model.refined(torch.rand(2, 11, 32, 32))
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+
+
 def test_the_average_follows_the_weights() -> None:
     model = CompactLama(CompactSize(16, 8, 1, 0.5))
     averaged = Averaged(model, decay=0.9)
-    with torch.no_grad():
-        model.head.bias.fill_(1)
+    torch.nn.init.ones_(model.head.weight)
     for step in range(100):
         averaged.update(model, step)
-    assert torch.allclose(averaged.model.head.bias, torch.ones(16), atol=1e-3)
+    assert torch.allclose(averaged.model.head.weight, model.head.weight, atol=1e-3)
 
 
 @pytest.mark.parametrize(("step", "share"), [(0, 1 / 200), (199, 1), (500, 1), (950, 0.5), (1000, 0)])

@@ -87,3 +87,23 @@ def test_a_wrong_request_is_refused_and_the_next_one_served(
         images, masks = sample_tiles(64, 1)
         reply = client.infer("lama_64", [_tensor("image", images), _tensor("mask", masks)])
         assert reply.as_numpy("inpainted").shape == (1, 64, 64, 3)
+
+
+def test_a_wrong_request_among_others_fails_alone(url: str) -> None:
+    images, masks = sample_tiles(64, 8)
+    alone = triton_engine(url, "lama_64")(images, masks)
+
+    def answer(i: int) -> np.ndarray | str:
+        mask = masks[[i]] if i != 3 else masks[[i]].repeat(2, axis=3)
+        with grpc.InferenceServerClient(url) as client:
+            try:
+                reply = client.infer("lama_64", [_tensor("image", images[[i]]), _tensor("mask", mask)])
+            except grpc.InferenceServerException as error:
+                return str(error.message())
+            tile: np.ndarray = reply.as_numpy("inpainted")[0]
+            return tile
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(answer, range(8)))
+    assert [i for i, found in enumerate(answers) if isinstance(found, str)] == [3]
+    assert all(np.array_equal(answers[i], alone[i]) for i in range(8) if i != 3)

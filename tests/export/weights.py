@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from export.compact import CompactLama, CompactSize
 from export.lama import Lama, LamaSize
+from export.prefill import Fills
 
 M = TypeVar("M", bound=nn.Module)
 TINY = LamaSize(channels=4, downsamplings=3, blocks=1, global_share=0.75)
@@ -35,8 +36,11 @@ def tiny_lama(seed: int = 0) -> Lama:
 
 
 def tiny_compact(seed: int = 0) -> CompactLama:
+    """Two rounds of each fill: the exporter traces every round anew, several seconds for all of them."""
     torch.manual_seed(seed)
-    return randomised(CompactLama(TINY_COMPACT), seed)
+    model = CompactLama(TINY_COMPACT)
+    model.fills = Fills(rounds=(2, 2), trial_rounds=(2, 2))
+    return randomised(model, seed)
 
 
 def tensors_of(model: nn.Module) -> dict[str, Tensor]:
