@@ -12,7 +12,6 @@ from typing import TypeVar
 import cv2
 
 from worker import metrics, schemas
-from worker.adapters.dead_letters import DeadLetters
 from worker.adapters.disk_spool import DiskSpool
 from worker.adapters.http_source import FetchOptions, HttpSource
 from worker.adapters.local_store import LocalSource, LocalStore
@@ -76,18 +75,10 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         SettingsError: A setting points to something that is not there.
     """
     async with AsyncExitStack() as stack:
-        queue = RedisQueue(
-            settings.queue.redis_url.unicode_string(),
-            _queue_options(settings.queue),
-            job_key=functools.partial(schemas.job_key, default_language=settings.translate.target_language),
-        )
-        stack.push_async_callback(queue.close)
-        backlog = RedisBacklog(settings.queue.redis_url.unicode_string(), settings.queue.processor_queue)
-        stack.push_async_callback(backlog.close)
+        queue, backlog = _open_queue(settings.queue, settings.translate.target_language, stack)
         source = await _open_source(settings.limits, stack)
         store, store_check = await _open_store(settings.storage, stack)
-        redis_url = settings.queue.redis_url.unicode_string()
-        pipeline, checks = await _open_pipeline(settings, source, store, redis_url, stack)
+        pipeline, checks = await _open_pipeline(settings, source, store, settings.queue.redis_url, stack)
         shared = (*checks, Dependency("store", store_check, _OUTSIDE_FRESH_SECONDS))
         consumer = Consumer(
             queue,
@@ -96,17 +87,6 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             checks={dependency.name: dependency.probe for dependency in shared},
         )
         yield Service(consumer, (Dependency("redis", queue), *shared), backlog)
-
-
-@asynccontextmanager
-async def open_dead_letters() -> AsyncIterator[DeadLetters]:
-    """The dead-letter list; of the settings it needs only those of the queue."""
-    settings = read_group(QueueSettings)
-    letters = DeadLetters(settings.redis_url.unicode_string(), settings.processor_queue)
-    try:
-        yield letters
-    finally:
-        await letters.close()
 
 
 @asynccontextmanager
@@ -168,6 +148,26 @@ async def _open_pipeline(
     return pipeline, (Dependency("inpainter", inpainter_check), translator_dependency)
 
 
+def _open_queue(
+    settings: QueueSettings, default_language: str, stack: AsyncExitStack
+) -> tuple[RedisQueue, RedisBacklog]:
+    queue = RedisQueue(
+        settings.redis_url,
+        QueueOptions(
+            processor_queue=settings.processor_queue,
+            hosting_queue=settings.hosting_queue,
+            lease_seconds=settings.lease_seconds,
+            result_ttl_seconds=settings.result_ttl_seconds,
+            job_max_age_seconds=settings.job_max_age_seconds,
+        ),
+        job_key=functools.partial(schemas.job_key, default_language=default_language),
+    )
+    stack.push_async_callback(queue.close)
+    backlog = RedisBacklog(settings.redis_url, settings.processor_queue)
+    stack.push_async_callback(backlog.close)
+    return queue, backlog
+
+
 async def _open_source(limits: LimitSettings, stack: AsyncExitStack) -> HttpSource:
     source = HttpSource(FetchOptions(limits.fetch_max_bytes, allow_private=limits.fetch_allow_private))
     stack.push_async_callback(source.close)
@@ -204,16 +204,6 @@ async def _open_inpainter(settings: InpaintSettings, stack: AsyncExitStack) -> t
     )
     stack.push_async_callback(triton.close)
     return triton, triton
-
-
-def _queue_options(settings: QueueSettings) -> QueueOptions:
-    return QueueOptions(
-        processor_queue=settings.processor_queue,
-        hosting_queue=settings.hosting_queue,
-        lease_seconds=settings.lease_seconds,
-        result_ttl_seconds=settings.result_ttl_seconds,
-        job_max_age_seconds=settings.job_max_age_seconds,
-    )
 
 
 def _consumer_options(settings: Settings) -> ConsumerOptions:

@@ -98,8 +98,7 @@ def _connect(settings: TranslateSettings, redis_url: str | None, stack: AsyncExi
     """Where workers share memory and pace: a Redis of their own, which may forget, or the queue's."""
     if redis_url is None:
         return None
-    own = settings.translation_memory_url
-    redis = redis_memory.connect(own.unicode_string() if own is not None else redis_url)
+    redis = redis_memory.connect(settings.translation_memory_url or redis_url)
     stack.push_async_callback(redis.aclose)
     return redis
 

@@ -1,25 +1,22 @@
-"""The command line: run, check, submit, dead, translate, render, demo."""
+"""The command line: run, check, submit, dead, translate, render, demo.
+
+Each command imports what it needs when it is called: the whole worker takes over a second of CPU to import.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
-import signal
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
-from urllib.parse import unquote
 
 import typer
-from pydantic import SecretStr
 from rich.console import Console
+from rich.markup import escape
 
-from worker import dead, log, tracing
-from worker.bootstrap import open_service
-from worker.errors import SettingsError, WorkerError
-from worker.health import Monitor, Readiness
-from worker.settings import Settings
+from worker import dead
+from worker.errors import WorkerError
 
 app = typer.Typer(
     help="Translates the text inside product images.",
@@ -42,17 +39,17 @@ def main() -> None:
 @app.command()
 def run() -> None:
     """Work on jobs from the Redis list until SIGTERM; a second one gives everything back at once."""
-    settings = _settings()
-    log.configure(json=True, secrets=_secrets(settings))
-    _finish(_serve(settings))
+    from worker.serve import serve
+
+    _finish(serve())
 
 
 @app.command()
 def check() -> None:
     """Ask each dependency whether it works; one line each, and what to fix."""
-    settings = _settings()
-    log.configure(json=False, secrets=_secrets(settings))
-    if not _finish(_check(settings)):
+    from worker.serve import ask_dependencies
+
+    if not _finish(ask_dependencies(_out)):
         raise typer.Exit(1)
 
 
@@ -94,6 +91,7 @@ def translate(
     ] = False,
 ) -> None:
     """Translate pictures without Redis: writes NAME.ko.EXT and NAME.ko.json."""
+    from worker import log
     from worker.local import TranslateRequest, translate_images
 
     if ocr is not None and len(images) > 1:
@@ -136,6 +134,7 @@ def demo(
     out: OutOption = Path("demo-output"),
 ) -> None:
     """Run the real worker on the samples, with a private Redis and Triton, and show what came out."""
+    from worker import log
     from worker.demo import run_demo
 
     log.configure(json=False)
@@ -150,40 +149,6 @@ def demo(
         raise typer.Exit(1)
 
 
-async def _serve(settings: Settings) -> None:
-    stop, hurry = asyncio.Event(), asyncio.Event()
-
-    def on_signal() -> None:
-        (hurry if stop.is_set() else stop).set()
-
-    loop = asyncio.get_running_loop()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(sign, on_signal)
-    if settings.service.otlp_endpoint is not None:
-        tracing.configure()
-    async with open_service(settings) as service:
-        # What start built lives on; a full collection over it costs 90 ms, as likely as not on the loop.
-        gc.collect()
-        gc.freeze()
-        monitor = Monitor(
-            Readiness(service.dependencies, stop, lambda: service.consumer.breaker.problems), service.backlog
-        )
-        async with monitor.listen(settings.service.metrics_host, settings.service.metrics_port):
-            await service.consumer.run(stop, hurry)
-
-
-async def _check(settings: Settings) -> bool:
-    async with open_service(settings) as service:
-        healthy = True
-        for dependency in service.dependencies:
-            try:
-                _out.print(f"[green]ok[/]    {dependency.name}: {await dependency.probe.check()}")
-            except WorkerError as error:
-                healthy = False
-                _out.print(f"[red]down[/]  {dependency.name}: {error.message}")
-        return healthy
-
-
 def _finish(work: Coroutine[Any, Any, Any]) -> Any:
     """Run to the end; an error of ours is one line and exit code 1."""
     try:
@@ -192,15 +157,8 @@ def _finish(work: Coroutine[Any, Any, Any]) -> Any:
         _fail(error)
 
 
-def _settings() -> Settings:
-    try:
-        return Settings.from_environment()
-    except SettingsError as error:
-        _fail(error)
-
-
 def _fail(error: WorkerError) -> NoReturn:
-    _errors.print(f"[red]{error.code}[/]: {error.message}", highlight=False)
+    _errors.print(f"[red]{error.code}[/]: {escape(error.message)}", highlight=False, soft_wrap=True)
     raise typer.Exit(1) from None
 
 
@@ -209,13 +167,3 @@ def _read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except ValueError as error:
         raise typer.BadParameter(f"{path} is not JSON: {error}") from None
-
-
-def _secrets(settings: Settings) -> tuple[str, ...]:
-    """Every secret value of the settings, for the log to mask."""
-    groups = (getattr(settings, name) for name in type(settings).model_fields)
-    values = (getattr(group, field) for group in groups for field in type(group).model_fields)
-    found = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
-    password = settings.queue.redis_url.password or ""
-    # As it stands in the URL, and as Redis gets it.
-    return (*found, password, unquote(password))

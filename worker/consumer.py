@@ -22,6 +22,7 @@ _log = structlog.get_logger(__name__)
 
 #: How long giving jobs back may take once the drain deadline has passed.
 _RELEASE_SECONDS = 5.0
+_CANCEL_AGAIN_SECONDS = 0.1
 #: An outage of Redis is logged when it begins, then this often.
 _REMIND_SECONDS = 30.0
 _AWAY = (QueueUnavailable, AuthError)
@@ -89,8 +90,7 @@ class Consumer:
                 await self._keep_fetching(stop)
                 await self._drain(hurry or asyncio.Event())
             finally:
-                for keeper in keepers:
-                    keeper.cancel()
+                await _end(keepers)
 
     async def _greet(self, stop: asyncio.Event) -> None:
         """Wait for Redis, and refuse one that is too old or a cluster."""
@@ -255,6 +255,15 @@ class Consumer:
         if time.monotonic() - self._reminded_at > _REMIND_SECONDS:
             self._reminded_at = time.monotonic()
             _log.error("queue.unavailable", code=error.code, error=error.message)
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel until it works: redis-py sends in `asyncio.wait_for`, which Python 3.11 lets swallow it."""
+    running = set(tasks)
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=_CANCEL_AGAIN_SECONDS)
 
 
 async def _sleep_unless(stop: asyncio.Event, seconds: float) -> None:

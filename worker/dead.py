@@ -7,15 +7,18 @@ import json
 import re
 import sys
 from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, NoReturn, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
-from worker.bootstrap import open_dead_letters
 from worker.errors import WorkerError
-from worker.schemas import DeadLetter
+
+if TYPE_CHECKING:
+    from worker.adapters.dead_letters import DeadLetters
+    from worker.schemas import DeadLetter
 
 app = typer.Typer(
     help="Jobs that failed for good: look at them, push them again, forget them.", no_args_is_help=True
@@ -31,16 +34,6 @@ AgeOption = Annotated[
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="All letters that the other options leave.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON, one object a line.")]
-
-
-class DeadLetterList(Protocol):
-    """What is read here; see `adapters/dead_letters.py`."""
-
-    async def now(self) -> float:
-        """Seconds since the epoch by the clock that stamps the letters."""
-
-    def walk(self) -> AsyncIterator[DeadLetter]:
-        """The letters, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +125,7 @@ def drop(
 
 
 async def _list(chosen: Filter, limit: int | None, as_json: bool) -> None:
-    async with open_dead_letters() as letters:
+    async with _open() as letters:
         shown = 0
         async for letter in _matching(letters, chosen):
             if shown == limit:
@@ -145,7 +138,7 @@ async def _list(chosen: Filter, limit: int | None, as_json: bool) -> None:
 
 
 async def _show(letter_id: str, as_json: bool, raw: bool) -> None:
-    async with open_dead_letters() as letters:
+    async with _open() as letters:
         async for letter in _matching(letters, Filter(ids=frozenset({letter_id}))):
             if raw:
                 sys.stdout.buffer.write(letter.payload)
@@ -168,7 +161,7 @@ async def _each(
 ) -> None:
     """Retry or drop every letter that is meant; one that is gone meanwhile was somebody else's."""
     changed, gone, missing = 0, 0, set(chosen.ids or ())
-    async with open_dead_letters() as letters:
+    async with _open() as letters:
         change = letters.retry if done == "retried" else letters.drop
         async for letter in _matching(letters, chosen):
             missing.discard(letter.id)
@@ -186,7 +179,16 @@ async def _each(
         _fail(f"no dead letter {', '.join(sorted(missing))}")
 
 
-async def _matching(letters: DeadLetterList, chosen: Filter) -> AsyncIterator[DeadLetter]:
+@asynccontextmanager
+async def _open() -> AsyncIterator[DeadLetters]:
+    # Imported when it is needed: `--help` does without Redis.
+    from worker.bootstrap_queue import open_dead_letters
+
+    async with open_dead_letters() as letters:
+        yield letters
+
+
+async def _matching(letters: DeadLetters, chosen: Filter) -> AsyncIterator[DeadLetter]:
     now = await letters.now()
     async for letter in letters.walk():
         if chosen.matches(letter, now):

@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from worker.errors import BadMessage
 from worker.job import LANGUAGE_TAG, BlockReport, Failure, Job, JobIdentity, JobStatus, Result
-from worker.ocr_shapes import parse_ocr
 from worker.ports import Claim
 
 SCHEMA_VERSION = 1
@@ -70,6 +69,9 @@ def parse_job(payload: bytes, default_language: str) -> Job:
         BadMessage: Not JSON, or a field is missing or wrong; the message names it.
         BadOcr: `ocr_result` is in no known shape; the message names the element.
     """
+    # Brings OpenCV along, which the commands that read no job do without.
+    from worker.ocr_shapes import parse_ocr
+
     try:
         message = _JobMessage.model_validate(_read_object(payload))
     except ValidationError as error:

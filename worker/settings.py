@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     AnyHttpUrl,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    RedisDsn,
     SecretStr,
     ValidationError,
     field_validator,
@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from worker.errors import SettingsError
 from worker.job import TokenPrice
+from worker.redis_address import RedisAddress
 
 _MEGABYTE = 1 << 20
 
@@ -36,10 +37,18 @@ class _Group(BaseSettings):
     )
 
 
+def _check_redis_url(url: str) -> str:
+    RedisAddress.parse(url)
+    return url
+
+
+_RedisUrl = Annotated[str, AfterValidator(_check_redis_url)]
+
+
 class QueueSettings(_Group):
     """Redis and how jobs are held."""
 
-    redis_url: RedisDsn = Field(RedisDsn("redis://localhost:6379/0"), alias="REDIS_URL", repr=False)
+    redis_url: _RedisUrl = Field("redis://localhost:6379/0", alias="REDIS_URL", repr=False)
     processor_queue: str = Field("processor_tasks", alias="PROCESSOR_QUEUE", min_length=1)
     hosting_queue: str = Field("hosting_tasks", alias="HOSTING_QUEUE", min_length=1)
     concurrency: int = Field(16, alias="CONCURRENCY", ge=1, le=1024)
@@ -94,7 +103,7 @@ class TranslateSettings(_Group):
     translate_profile: Literal["ecommerce", "comics"] = Field("ecommerce", alias="TRANSLATE_PROFILE")
     translate_with_image: bool = Field(False, alias="TRANSLATE_WITH_IMAGE")
     ocr_min_score: float = Field(0.5, alias="OCR_MIN_SCORE", ge=0, le=1)
-    translation_memory_url: RedisDsn | None = Field(None, alias="TRANSLATION_MEMORY_URL", repr=False)
+    translation_memory_url: _RedisUrl | None = Field(None, alias="TRANSLATION_MEMORY_URL", repr=False)
     translation_memory_ttl_seconds: int = Field(604800, alias="TRANSLATION_MEMORY_TTL_SECONDS", ge=0)
     fallback_base_url: AnyHttpUrl | None = Field(None, alias="FALLBACK_BASE_URL")
     fallback_api_key: SecretStr | None = Field(None, alias="FALLBACK_API_KEY")

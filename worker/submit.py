@@ -7,10 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
-
-from worker.errors import QueueUnavailable
+from worker.bootstrap_queue import open_server
 from worker.settings import QueueSettings, read_group
 
 
@@ -32,13 +29,9 @@ async def push(message: dict[str, Any]) -> int:
     """RPUSH one job; returns how many wait.
 
     Raises:
-        SettingsError, QueueUnavailable.
+        SettingsError, AuthError, QueueUnavailable.
     """
     settings = read_group(QueueSettings)
-    redis = Redis.from_url(settings.redis_url.unicode_string())
-    try:
-        return int(await redis.rpush(settings.processor_queue, json.dumps(message)))
-    except (RedisError, OSError) as error:
-        raise QueueUnavailable(f"Redis: {type(error).__name__}") from None
-    finally:
-        await redis.aclose()
+    async with open_server(settings) as redis:
+        push = redis.client.rpush(settings.processor_queue, json.dumps(message))
+        return int(await redis.call(push))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
@@ -203,3 +204,12 @@ async def test_a_worker_that_lost_its_claim_does_not_answer(bench: Bench) -> Non
         await bench.client.zrem("processor_tasks:lease", claim_id)
         await asyncio.wait_for(cancelled.wait(), 5)
     assert await bench.client.llen("hosting_tasks") == 0
+
+
+async def test_a_stop_is_not_swallowed_while_redis_is_busy(bench: Bench) -> None:
+    busy = replace(OPTIONS, reap_seconds=1e-4, lease_seconds=1e-3)
+    async with AsyncExitStack() as stack:
+        stops = [await stack.enter_async_context(bench.consuming(succeed, busy)) for _ in range(20)]
+        await asyncio.sleep(0.2)
+        for stop in stops:
+            stop.set()

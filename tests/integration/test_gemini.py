@@ -88,6 +88,7 @@ async def test_errors_are_ours_and_asked_once(
     gemini[0].script = [lambda _: answer]
     with pytest.raises(error) as caught:
         await translator.ask(PROMPT)
+    assert caught.value.dependency == "translator"
     assert "secret-key" not in caught.value.message
     assert len(gemini[0].requests) == 1, "the SDK must not retry on its own"
 

@@ -99,6 +99,7 @@ async def test_errors_are_ours_and_asked_once(
     second[0].script = [lambda _: answer]
     with pytest.raises(error) as caught:
         await second[1].ask(PROMPT)
+    assert caught.value.dependency == "translator"
     assert not {"secret-key", "quotes"} & set(caught.value.message.split())
     assert len(second[0].requests) == 1
     if isinstance(caught.value, TranslatorQuota):

@@ -48,6 +48,8 @@ def test_a_missing_setting_is_named(environment: pytest.MonkeyPatch, name: str) 
     ("name", "value"),
     [
         ("REDIS_URL", "http://user:secret-x@localhost"),
+        ("REDIS_URL", "redis+sentinel://user:secret-x@sentinel-1,sentinel-2"),
+        ("TRANSLATION_MEMORY_URL", "redis://user:secret-x@localhost:6379/memory"),
         ("CONCURRENCY", "many"),
         ("CONCURRENCY", "0"),
         ("INPAINTER", "magic"),

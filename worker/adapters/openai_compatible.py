@@ -133,7 +133,9 @@ def _error(status: int, retry_after: str | None) -> WorkerError:
         seconds = float(retry_after) if retry_after and retry_after.isdecimal() else None
         return TranslatorQuota(public, retry_after=seconds)
     if status == 404:
-        return AuthError(f"FALLBACK_MODEL or FALLBACK_BASE_URL: not there ({public})")
+        return AuthError(
+            f"FALLBACK_MODEL or FALLBACK_BASE_URL: not there ({public})", dependency="translator"
+        )
     if status in (401, 402, 403):
-        return AuthError(f"FALLBACK_API_KEY: refused ({public})")
+        return AuthError(f"FALLBACK_API_KEY: refused ({public})", dependency="translator")
     return TranslatorUnavailable(public)

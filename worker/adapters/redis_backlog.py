@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from worker.adapters.redis_connect import connect
 from worker.backlog import Backlog
 from worker.errors import QueueUnavailable
 
@@ -18,12 +16,7 @@ class RedisBacklog:
 
     def __init__(self, url: str, processor_queue: str) -> None:
         self._queue = processor_queue
-        self._redis = Redis.from_url(
-            url,
-            retry=Retry(NoBackoff(), 0),
-            socket_timeout=_TIMEOUT_SECONDS,
-            socket_connect_timeout=_TIMEOUT_SECONDS,
-        )
+        self._redis = connect(url, timeout_seconds=_TIMEOUT_SECONDS)
 
     async def sample(self) -> Backlog:
         """One round trip."""

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import structlog
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+
+from worker.adapters import redis_connect
 
 _log = structlog.get_logger(__name__)
 
@@ -31,13 +31,7 @@ _DOWN = (RedisError, OSError, TimeoutError)
 
 def connect(url: str) -> Redis:
     """A client that gives up soon, for what can be done without."""
-    return Redis.from_url(
-        url,
-        retry=Retry(NoBackoff(), 0),
-        socket_timeout=_TIMEOUT_SECONDS,
-        socket_connect_timeout=_TIMEOUT_SECONDS,
-        health_check_interval=0,
-    )
+    return redis_connect.connect(url, timeout_seconds=_TIMEOUT_SECONDS)
 
 
 class RedisMemory:

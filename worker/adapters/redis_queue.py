@@ -65,7 +65,7 @@ class RedisQueue:
     """`JobQueue` for one worker process.
 
     Args:
-        url: redis:// or rediss://, with user and password if needed.
+        url: See `RedisAddress`.
         job_key: Names the job of a payload; equal for two submissions of the same job.
         worker_id: Unique among live workers; random by default.
     """

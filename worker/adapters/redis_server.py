@@ -6,9 +6,7 @@ from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Any
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.asyncio.sentinel import MasterNotFoundError
 from redis.commands.core import AsyncScript
 from redis.exceptions import (
     AuthenticationError,
@@ -18,6 +16,7 @@ from redis.exceptions import (
     ResponseError,
 )
 
+from worker.adapters.redis_connect import connect
 from worker.errors import AuthError, QueueUnavailable, SettingsError
 
 _SOCKET_TIMEOUT = 5.0
@@ -30,19 +29,12 @@ class RedisServer:
     """Commands and scripts on one server.
 
     Args:
-        url: redis:// or rediss://, with user and password if needed.
+        url: See `RedisAddress`.
         blocking_seconds: How long a blocking command may wait beyond the usual timeout.
     """
 
     def __init__(self, url: str, *, blocking_seconds: float = 0.0) -> None:
-        self.client = Redis.from_url(
-            url,
-            # redis-py's own retries would repeat a push whose reply was lost.
-            retry=Retry(NoBackoff(), 0),
-            socket_timeout=blocking_seconds + _SOCKET_TIMEOUT,
-            socket_connect_timeout=_SOCKET_TIMEOUT,
-            health_check_interval=0,
-        )
+        self.client = connect(url, timeout_seconds=_SOCKET_TIMEOUT, blocking_seconds=blocking_seconds)
         self._scripts: dict[str, AsyncScript] = {}
 
     async def run(self, name: str, keys: Sequence[str], arguments: Sequence[str | bytes | float]) -> Any:
@@ -64,11 +56,13 @@ class RedisServer:
             return await command
         except (AuthenticationError, NoPermissionError) as error:
             raise AuthError(f"REDIS_URL: {_words(error)}") from None
-        except ReadOnlyError as error:
-            # The primary became a replica; a new connection may find the new primary.
-            await self.client.connection_pool.disconnect()
-            raise QueueUnavailable("Redis: READONLY, this is a replica") from error
+        except MasterNotFoundError as error:
+            raise QueueUnavailable(f"Redis: {_why_no_master(error)}") from error
         except ResponseError as error:
+            if isinstance(error, ReadOnlyError) or "READONLY" in str(error):
+                # The master became a replica; a new connection may find the new master.
+                await self.client.connection_pool.disconnect()
+                raise QueueUnavailable("Redis: READONLY, this is a replica") from error
             if any(words in str(error) for words in _FORBIDDEN):
                 raise AuthError(f"REDIS_URL: {_words(error)}") from None
             raise QueueUnavailable(f"Redis: {_words(error)}") from error
@@ -83,6 +77,8 @@ class RedisServer:
             AuthError, QueueUnavailable: See `call`.
         """
         info = await self.call(self.client.info())
+        if info.get("redis_mode") == "sentinel":
+            raise SettingsError("REDIS_URL: this is a Sentinel, write redis+sentinel://host:26379/service/0")
         version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
         if version < _OLDEST:
             raise SettingsError(
@@ -101,10 +97,18 @@ class RedisServer:
 def _dangers(info: dict[str, Any]) -> list[str]:
     """What lets this server lose jobs; see docs/operations.md."""
     policy = str(info.get("maxmemory_policy", "noeviction"))
-    dangers = [] if info.get("aof_enabled") else ["appendonly is off: a restart loses jobs"]
+    dangers = ["a replica, it takes no jobs"] if info.get("role") == "slave" else []
+    dangers += [] if info.get("aof_enabled") else ["appendonly is off: a restart loses jobs"]
     if policy != "noeviction" and int(info.get("maxmemory", 0)):
         dangers.append(f"maxmemory-policy is {policy}: it may evict jobs")
     return dangers
+
+
+def _why_no_master(error: MasterNotFoundError) -> str:
+    """The error quotes what each Sentinel said."""
+    if "AuthenticationError" in str(error):
+        return "the Sentinels refuse the login, REDIS_URL may end in ?sentinel_password=…"
+    return "the Sentinels name no master: none answers, or none knows the service of REDIS_URL"
 
 
 def _words(error: RedisError) -> str:
