@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging import grain, ground
+from worker.imaging.curves import CurveOptions, continued_curves
 from worker.imaging.ground import Floats, Surface
-from worker.job import Box, Image, Mask
+from worker.imaging.site import Site, grown, roughness
+from worker.job import Image, Mask
 
-#: Ring points a surface is judged on, and pairs of neighbours that tell the noise.
-_MOST_JUDGED, _MOST_COMPARED = 4000, 1500
+#: Ring points a surface is judged on.
+_MOST_JUDGED = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,11 @@ class FillOptions:
     longest_contact: float = 0.3
     #: Even what stays within that may be the rim of something that lies under the ink.
     longest_hidden: float = 0.8
+    #: Share of one clean colour in the ring of a drawing, whose lines may be many.
+    least_drawn: float = 0.55
+    #: On ground of at most so much noise thin lines among them go on under the ink.
+    most_crossed: float = 3.0
+    curves: CurveOptions = field(default_factory=CurveOptions)
     #: Off for measuring: the bare surface.
     grain: bool = True
     #: The grain is learned from the ring beyond its rim where that holds so many px of the same ground.
@@ -68,28 +75,6 @@ class FillOptions:
     loud: float = 6.0
     #: Structure of a smaller deviation than this many levels is not seen.
     visible_structure: float = 1.2
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Site:
-    """Ink to be replaced and the ground around it, cut out of the page; all arrays share rows and columns."""
-
-    box: Box
-    #: (H, W, 3)
-    pixels: Image
-    mask: Mask
-    #: What is no text to be erased, (H, W), and what of it is no text that stays either.
-    free: NDArray[np.bool_]
-    blank: NDArray[np.bool_]
-    text_height: float
-
-    def ring(self, px: int) -> NDArray[np.bool_]:
-        """Ground within so many px of the mask."""
-        return _grown(self.mask, px) & self.free
-
-    def unlettered(self, mask: Mask) -> Site:
-        """The same for a mask, its ground only where nothing is written: what may be copied."""
-        return replace(self, mask=mask, free=self.blank & (mask == 0))
 
 
 def fill_ground(site: Site, options: FillOptions) -> Image | None:
@@ -113,38 +98,54 @@ def fill_ground(site: Site, options: FillOptions) -> Image | None:
             continue
         levels = surface.levels(site.box.width, site.box.height)
         departure = ground.departure(site.pixels, levels)
-        if is_crossed(site, departure, surface.sigma, options):
+        crossed = is_crossed(site, departure, surface.sigma, options)
+        if crossed and surface.sigma > options.most_crossed:
             return None
-        if surface.sigma <= options.least_noise:
+        if surface.sigma <= options.least_noise and not crossed:
             return levels
         plain = surface.over(site.box.width, site.box.height)
         residual = np.asarray(site.pixels - plain, np.float32)
+        if crossed:
+            limit = max(options.outlier_sigmas * surface.sigma, options.crossing_levels)
+            lines = continued_curves(residual, site.mask, site.free, limit, site.text_height, options.curves)
+            if lines is None:
+                return None
+            plain = plain + lines
+            levels = _levels(plain)
         if surface.sigma >= 1.0 and _has_structure(ground.grey(residual), ring, surface.sigma, options):
             continue
         if not options.grain:
             return levels
         random = np.random.default_rng((site.box.left, site.box.top, site.box.width, site.box.height))
-        calm = wide & ~_grown(site.mask, options.least_near)  # JPEG's ripples around ink are no grain
+        calm = wide & ~grown(site.mask, options.least_near)  # JPEG's ripples around ink are no grain
         calm &= departure < 4 * max(surface.sigma, 0.5)
         source = calm if np.count_nonzero(calm) >= options.fewest_calm else ring
         noise = grain.grow(residual, source, site.mask, random)
-        return levels if noise is None else cv2.convertScaleAbs(np.maximum(plain + noise, 0)).astype(np.uint8)
+        return levels if noise is None else _levels(plain + noise)
     return None
 
 
-def roughness(pixels: Image, ring: NDArray[np.bool_]) -> float:
-    """Deviation of the ground's noise as neighbouring pixels tell it, in levels; high on any pattern."""
-    deviations = [0.0]
-    for down, across in ((1, 0), (0, 1)):
-        height, width = ring.shape[0] - down, ring.shape[1] - across
-        rows, columns = np.nonzero(ring[:height, :width] & ring[down:, across:])
-        few = ground.thinned(len(rows), _MOST_COMPARED)
-        rows, columns = rows[few], columns[few]
-        if len(rows):
-            steps = pixels[rows + down, columns + across].astype(np.int16) - pixels[rows, columns]
-            typical = ground.quantile(np.abs(steps).mean(axis=1, dtype=np.float32), 0.5)
-            deviations.append(typical * ground.MAD_TO_SIGMA / 2**0.5)
-    return max(deviations)
+def fill_drawing(site: Site, options: FillOptions) -> Image | None:
+    """As `fill_ground`, for a drawing: one clean colour under any number of lines."""
+    ring = site.ring(max(options.least_ring, round(options.ring * site.text_height)))
+    rows, columns = np.nonzero(ring)
+    if len(rows) < 60:
+        return None
+    few = ground.thinned(len(rows))
+    colours = site.pixels[rows[few], columns[few]].astype(np.float32)
+    surface = ground.fit(ground.Points.of(columns[few], rows[few], colours, 0), 0)
+    if surface.inliers < options.least_drawn or surface.sigma > options.least_noise:
+        return None
+    plain = surface.over(site.box.width, site.box.height)
+    residual = np.asarray(site.pixels - plain, np.float32)
+    lines = continued_curves(
+        residual, site.mask, site.free, options.crossing_levels, site.text_height, options.curves
+    )
+    return None if lines is None else _levels(plain + lines)
+
+
+def _levels(ground_levels: Floats) -> Image:
+    return cv2.convertScaleAbs(np.maximum(ground_levels, 0)).astype(np.uint8, copy=False)
 
 
 def _is_hopeless(site: Site, rim: NDArray[np.bool_], options: FillOptions) -> bool:
@@ -205,10 +206,6 @@ def _candidates(points: ground.Points, options: FillOptions) -> list[Surface]:
 def _as_good(surface: Surface, best: Surface) -> bool:
     """Whether a lower order leaves hardly more than a higher one."""
     return surface.sigma <= 1.1 * best.sigma + 0.1 and surface.misfit <= 1.1 * best.misfit + 0.08
-
-
-def _grown(mask: Mask, px: int) -> NDArray[np.bool_]:
-    return cv2.dilate(mask, np.ones((2 * px + 1, 2 * px + 1), np.uint8)) > 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -272,12 +269,12 @@ def is_crossed(site: Site, departure: Floats | Image, noise: float, options: Fil
     beyond = max(options.least_crossing, round(options.near * site.text_height))
     limit = max(options.outlier_sigmas * noise, options.crossing_levels)
     departing = ((departure > limit) & site.ring(beyond + 2)).astype(np.uint8)
-    touching = _grown(site.mask, 1)
+    touching = grown(site.mask, 1)
     if not departing[touching].any():
         return False
     count, labels = cv2.connectedComponents(departing, connectivity=8)
     contact = np.bincount(labels[touching], minlength=count)[1:]
-    leaves = np.bincount(labels[~_grown(site.mask, beyond)], minlength=count)[1:] > 0
+    leaves = np.bincount(labels[~grown(site.mask, beyond)], minlength=count)[1:] > 0
     # a line goes in and comes out again, an edge lies along the ink; a neighbour only touches it
     if bool((contact > options.longest_hidden * site.text_height).any()):
         return True  # most of it lies under the ink

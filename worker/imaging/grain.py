@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from worker.imaging import ground
 from worker.imaging.ground import Floats
-from worker.job import Mask
+from worker.job import Image, Mask
 
 #: Ground whose deviation is below this many levels gets no grain: rounding alone is 0.29.
 _LEAST = 0.5
@@ -22,6 +22,8 @@ _PIECES = ((24, 32), (12, 24), (6, 12))
 _TRIALS = 24
 #: Side of the sheet of noise that is laid out over a large fill, in px: no eye sees random noise repeat.
 _SHEET = 192
+#: Px around erased ink whose noise is learned where a filter took it off.
+_AROUND = 12
 #: Fewer ground pixels than this tell nothing about their noise.
 _FEWEST = 60
 
@@ -53,6 +55,22 @@ def grow(residual: Floats, ring: NDArray[np.bool_], mask: Mask, random: np.rando
         fine = residual - ground.local_mean(residual, donors, _COARSE)  # unevenness would show as patches
         _copy_pieces(grain, fine, donors, mask, random)
     return grain
+
+
+def removed(noisy: Image, smooth: Image, mask: Mask, seed: tuple[int, ...]) -> NDArray[np.int8] | None:
+    """Noise for what is erased, like that which a filter took off the ground around it; None if clean.
+
+    Args:
+        noisy: The page, (H, W, 3).
+        smooth: The same after the filter.
+        mask: What is erased.
+        seed: So that the same page gives the same pixels.
+    """
+    around = cv2.dilate(mask, np.ones((2 * _AROUND + 1, 2 * _AROUND + 1), np.uint8))
+    residual = cv2.subtract(noisy, smooth, dtype=cv2.CV_32F)
+    ring = (around > 0) & (mask == 0)
+    noise = grow(np.asarray(residual, np.float32), ring, mask, np.random.default_rng(seed))
+    return None if noise is None else np.rint(noise).clip(-127, 127).astype(np.int8)
 
 
 def _drawn(

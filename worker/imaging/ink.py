@@ -14,84 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging import ground
-from worker.imaging.quads import depth, filled, frame_of, grown
-from worker.job import Box, Image, Mask, Polygon
-
-
-@dataclass(frozen=True, slots=True)
-class MaskOptions:
-    """How far and how boldly ink is looked for. Shares are of the text's height."""
-
-    #: How far outside a line's box its glyphs, outline and shadow may reach.
-    reach: float = 0.35
-    #: How far around it the ground is looked at; where other things stand there, only this tight rim.
-    ring: float = 0.6
-    rim: float = 0.12
-    #: The mask is grown by this share, and at least this many px: JPEG smears colour by one 2×2 chroma cell.
-    growth: float = 0.05
-    least_growth: int = 2
-    most_growth: int = 6
-    #: On ground of so much noise (levels) the mask is grown by so many px more.
-    noisy: float = 4.0
-    noisy_growth: int = 2
-    #: A surface is the ground where at most this share of its ring, and at least that share of the line's own
-    #: pixels, departs from it or lies on it.
-    most_ring_departures: float = 0.3
-    #: A ring full of other ink may depart more, but not more than the line's own pixels do.
-    most_crowded_ring: float = 0.5
-    least_crowded_ground: float = 0.4
-    least_ground_inside: float = 0.05
-    #: Share of the ink's own contrast from which on a departure is bold ink, the seed of a component.
-    seed: float = 0.4
-    #: How far around bold ink its outline and shadow go where they have run together with something else.
-    halo: float = 0.12
-    #: Departures in levels below which nothing is ink: JPEG at quality 75 ripples by 6 to 8 around text.
-    least_departure: float = 7.0
-    #: Such ripples are wiped away with the ink, from this many levels on and this near to it (a JPEG block).
-    ripple: float = 2.5
-    ripple_px: int = 8
-    #: Ink no deeper than this in the line (0 its edge, 1 its middle) may be a frame's or an icon's.
-    core: float = 0.35
-    #: What does not reach that far in is the line's own (a dot, an accent) where this share lies in its box.
-    own_at_edge: float = 0.85
-    #: A component of ink that leaves the box, and whole-polygon masks, go this far out.
-    polygon_growth: float = 0.12
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scene:
-    """A line and what lies around it, cut out of the page. All arrays share the crop's shape."""
-
-    crop: Box
-    quad: Polygon
-    text_height: float
-    pixels: Image
-    inside: Mask
-    #: Lines of the same block, this one included.
-    own: Mask
-    #: Pixels that belong to lines of other blocks.
-    foreign: Mask
-
-    @classmethod
-    def around(
-        cls, rgb: Image, quad: Polygon, own: list[Polygon], others: list[Polygon], crop: Box, height: float
-    ) -> Scene:
-        return cls(
-            crop,
-            quad,
-            height,
-            rgb[crop.slices],
-            filled([quad], crop),
-            filled(own, crop),
-            _foreign(quad, others, crop),
-        )
-
-    def grown(self, share: float) -> Mask:
-        """The line's box grown by a share of the text's height, without what belongs to others."""
-        px = max(3.0, share * self.text_height)
-        mask = filled([grown(self.quad, px, px)], self.crop)
-        mask[self.foreign > 0] = 0
-        return mask
+from worker.imaging.quads import filled, frame_of, grown
+from worker.imaging.scene import MaskOptions, Scene
+from worker.job import Image, Mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,6 +30,21 @@ class Ink:
     noise: float
     #: Ink of other things: neighbours the OCR engine did not read, frames, icons.
     others: NDArray[np.bool_]
+    #: The ground's surface, where there is one.
+    plain: Image | None = None
+
+    def faint_end(self, pixels: Image, mask: Mask, options: MaskOptions) -> int:
+        """How many px of a shadow's end lie outside a mask: no pixel shows it, all together do."""
+        if self.plain is None or self.noise > options.noisy:
+            return 0
+        apart = cv2.distanceTransform((mask == 0).astype(np.uint8), cv2.DIST_L2, 3)
+        rows, columns = np.nonzero((apart > 0) & (apart <= options.longest_end) & ~self.others)
+        off = pixels[rows, columns].astype(np.int16) - self.plain[rows, columns]
+        off = off.clip(-options.end_levels, options.end_levels)  # what crosses it is not the shadow's
+        ring = np.ceil(apart[rows, columns]).astype(np.intp)
+        count = np.maximum(np.bincount(ring, minlength=options.longest_end + 2), 1)
+        bias = np.max([np.abs(np.bincount(ring, one, len(count)) / count) for one in off.T], axis=0)
+        return int((bias[1 : options.longest_end + 1] <= options.end_bias).argmax())
 
 
 def departures(scene: Scene, ring_reach: float, ink_reach: float, options: MaskOptions) -> Ink | None:
@@ -120,7 +60,8 @@ def departures(scene: Scene, ring_reach: float, ink_reach: float, options: MaskO
     colours = scene.pixels[rows, columns].astype(np.float32)
     surface = ground.fit(ground.Points.of(columns, rows, colours, 2), 2)
     height, width = scene.inside.shape
-    departure = ground.departure(scene.pixels, surface.levels(width, height)).astype(np.float32)
+    plain = surface.levels(width, height)
+    departure = ground.departure(scene.pixels, plain).astype(np.float32)
     # anti-aliasing and neighbours widen the fit's own sigma; the calmest third of the pixels is ground alone
     calm = ground.quantile(departure[ring | inside], 0.3) * ground.PERCENTILE_30_TO_SIGMA
     sigma = min(surface.sigma, calm)
@@ -138,12 +79,13 @@ def departures(scene: Scene, ring_reach: float, ink_reach: float, options: MaskO
         return None
     bold = departure > max(options.seed * contrast, faint)
     candidates = (departure > faint).astype(np.uint8)
-    found = _components(scene, candidates, bold, scene.grown(ink_reach), options)
+    allowed = scene.grown(ink_reach)
+    found = _components(scene, candidates, bold, allowed, options, drawn=sigma <= options.drawn)
     if found is None:
         return None
     mask, others = found
     ripples = _ripples(scene, mask, departure, candidates, sigma, options)
-    return Ink(mask, departure, ripples, sigma, others)
+    return Ink(mask, departure, ripples, sigma, others, plain)
 
 
 def _ripples(
@@ -167,7 +109,13 @@ def _ripples(
 
 
 def _components(
-    scene: Scene, candidates: Mask, bold: NDArray[np.bool_], allowed: Mask, options: MaskOptions
+    scene: Scene,
+    candidates: Mask,
+    bold: NDArray[np.bool_],
+    allowed: Mask,
+    options: MaskOptions,
+    *,
+    drawn: bool = False,
 ) -> tuple[Mask, NDArray[np.bool_]] | None:
     """The components that hold bold ink of the line, and those that hold some of what stands beside it."""
     candidates = np.where(scene.foreign > 0, 0, candidates).astype(np.uint8)
@@ -193,14 +141,48 @@ def _components(
     if part.any():
         rim = scene.grown(options.polygon_growth) > 0
         side = 2 * max(3, round(options.halo * scene.text_height)) + 1
-        near_bold = cv2.dilate(bold.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
-        ink |= part[labels] & rim & near_bold
+        running = (
+            _running_out(scene, np.asarray(labels, np.intp), bold, options)
+            if drawn
+            else np.zeros(bold.shape, bool)
+        )
+        near_bold = cv2.dilate((bold & ~running).astype(np.uint8), np.ones((side, side), np.uint8)) > 0
+        ink = (ink | (part[labels] & rim & near_bold)) & ~running
     share = int(np.count_nonzero(ink)) / max(int(np.count_nonzero(scene.inside)), 1)
     if not 0.02 <= share <= 0.95:
         return None
     bold_others = (pixels(bold) > 0) & ~whole & ~part
     bold_others[0] = False
     return np.where(ink, 255, 0).astype(np.uint8), bold_others[labels]
+
+
+def _running_out(
+    scene: Scene, components: NDArray[np.integer], bold: NDArray[np.bool_], options: MaskOptions
+) -> NDArray[np.bool_]:
+    """Lines much thinner than the strokes that run from the ink out of the line's box."""
+    strokes = bold.astype(np.uint8)
+    depth = cv2.distanceTransform(strokes, cv2.DIST_L2, 3)
+    radius = round(options.thin * ground.quantile(depth[bold & (scene.inside > 0)], 0.9))
+    if radius < 2:  # too thin to tell a line from a stroke
+        return np.zeros(bold.shape, bool)
+    solid = cv2.dilate(cv2.erode(strokes, disc(radius)), disc(radius + 1))
+    thin = cv2.bitwise_and(strokes, 1 - solid)
+    count, labels = cv2.connectedComponents(thin, connectivity=8)
+    outside = scene.grown(options.leaving) == 0
+    leaves = np.bincount(labels[outside], minlength=count) > 0
+    leaves[0] = False
+    lines = (cv2.dilate(leaves[labels].astype(np.uint8), disc(2)) > 0) & (solid == 0)
+    # a component with no stroke in it that leaves the box is such a line as a whole
+    count = int(components.max()) + 1
+    alone = np.bincount(components[outside], minlength=count) > 0
+    alone &= np.bincount(components[solid > 0], minlength=count) == 0
+    return np.asarray(lines | alone[components], bool)
+
+
+def disc(radius: int) -> Mask:
+    """A round structuring element."""
+    size = (2 * radius + 1, 2 * radius + 1)
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, size).astype(np.uint8)
 
 
 def unlike_ring(scene: Scene, options: MaskOptions) -> Ink | None:
@@ -238,15 +220,3 @@ def _density(indices: NDArray[np.intp]) -> NDArray[np.float32]:
         counts = 0.25 * low + 0.5 * counts + 0.25 * high
     shares: NDArray[np.float32] = (counts / counts.sum()).ravel()
     return shares
-
-
-def _foreign(quad: Polygon, others: list[Polygon], crop: Box) -> Mask:
-    """Pixels that belong to other lines: inside their box and nearer to their middle than to this line's."""
-    foreign = np.zeros((crop.height, crop.width), np.uint8)
-    if not others:
-        return foreign
-    own = depth(quad, crop)
-    for other in others:
-        theirs = depth(other, crop)
-        foreign[(theirs > 0) & (theirs >= own)] = 255
-    return foreign

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging.ground import quantile
-from worker.imaging.ink import Ink, MaskOptions, Scene, departures, unlike_ring
+from worker.imaging.ink import Ink, departures, disc, unlike_ring
 from worker.imaging.quads import bounding_box
+from worker.imaging.scene import MaskOptions, Scene
 from worker.job import Box, Image, Mask, Polygon, Region, TextBlock, TextLine
 
 
@@ -66,7 +67,10 @@ def _line_ink(scene: Scene, options: MaskOptions) -> tuple[Mask, Mask]:
     growth = int(np.clip(growth, options.least_growth, options.most_growth))
     if ink.noise > options.noisy:
         growth += options.noisy_growth  # the faint end of a shadow drowns in the ground's own noise
-    mask = np.maximum(cv2.dilate(ink.mask, _disc(growth)), ink.ripples)
+    mask = np.maximum(cv2.dilate(ink.mask, disc(growth)), ink.ripples)
+    end = ink.faint_end(scene.pixels, mask, options)
+    if end:
+        mask = cv2.dilate(mask, disc(end))
     mask[(scene.foreign > 0) | ink.others] = 0
     return mask.astype(np.uint8), _bodies(scene.pixels, ink)
 
@@ -97,11 +101,6 @@ def _bodies_of(pixels: Image, mask: Mask, departure: NDArray[np.float32]) -> Mas
     near = cv2.dilate(departure * (mask > 0), np.ones((5, 5), np.uint8))
     core = (mask > 0) & (departure >= 0.8 * near)
     return np.where(core, 255, 0).astype(np.uint8)
-
-
-def _disc(radius: int) -> Mask:
-    size = (2 * radius + 1, 2 * radius + 1)
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, size).astype(np.uint8)
 
 
 def _reaching(polygons: list[Polygon], box: Box) -> list[Polygon]:

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging import ground
-from worker.imaging.fill import FillOptions, Site, is_crossed
+from worker.imaging.fill import FillOptions, is_crossed
 from worker.imaging.ground import Floats
 from worker.imaging.shifts import Shift, ShiftOptions, find_shifts
+from worker.imaging.site import Site
 from worker.job import Box, Image, Mask
 
 #: Fewer pixels of seen ground than this tell nothing about a pattern.
@@ -48,11 +49,15 @@ class PatternOptions:
     least_reach: int = 96
     most_reach: int = 240
     #: Spots on a smooth ground are looked for this far around the ink; they depart by so many levels, cover
-    #: this share, and are so many: a rule or a frame is one thing.
+    #: this share. There are so many of at least so many px that fill this share of their bounding boxes (a
+    #: curve does not), and they are most of what departs.
     spots_within: float = 0.5
     spot_levels: float = 16.0
     least_spotted: float = 0.04
     fewest_spots: int = 6
+    least_spot: int = 4
+    roundness: float = 0.5
+    most_spots: float = 0.8
     #: Deviation of the ground in levels below which there is no pattern.
     least_contrast: float = 4.0
     #: How shifts are found.
@@ -94,9 +99,12 @@ def is_spotted(site: Site, filled: Image, options: PatternOptions) -> bool:
     spots = ((departure > options.spot_levels) & ring).astype(np.uint8)
     if np.count_nonzero(spots) < options.least_spotted * np.count_nonzero(ring):
         return False
-    count, _, stats, _ = cv2.connectedComponentsWithStats(spots, connectivity=8)
-    longest = stats[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(initial=0)
-    return count > options.fewest_spots and bool(longest < 2 * site.text_height)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(spots, connectivity=8)
+    width, height, area = stats[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA]].T
+    alike = (area >= options.least_spot) & (area > options.roundness * width * height)
+    if np.count_nonzero(alike) < options.fewest_spots or area[alike].sum() < options.most_spots * area.sum():
+        return False
+    return bool(max(width.max(initial=0), height.max(initial=0)) < 2 * site.text_height)
 
 
 def continue_pattern(site: Site, options: PatternOptions, limits: FillOptions) -> tuple[Image, Mask] | None:

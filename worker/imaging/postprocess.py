@@ -11,7 +11,7 @@ from worker.job import Image, Patch
 
 
 def restore(tile: Tile, inpainted: Image) -> tuple[Patch, ...]:
-    """Patches of a tile's holes, at the page's resolution: without padding, resized back, with soft edges.
+    """Patches of a tile's holes: without padding, at the page's resolution, with its grain and soft edges.
 
     Args:
         tile: What was sent.
@@ -31,6 +31,10 @@ def restore(tile: Tile, inpainted: Image) -> tuple[Patch, ...]:
     if window.scale < 1:
         # cv2 rounds and saturates in its 8-bit cubic
         content = cv2.resize(content, (box.width, box.height), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    if tile.grain is not None:
+        content = (
+            (content[: box.height, : box.width] + tile.grain.astype(np.int16)).clip(0, 255).astype(np.uint8)
+        )
     patches = []
     for hole in window.holes:
         rows = slice(hole.box.top - box.top, hole.box.bottom - box.top)

@@ -1,7 +1,4 @@
-"""From page and regions to what goes out: fills that are ready, and tiles for the network.
-
-`prepare` is one synchronous call for a CPU thread; it reads the page and never writes to it.
-"""
+"""From page and regions to what goes out: fills and tiles, in one call for a CPU thread."""
 
 from __future__ import annotations
 
@@ -12,11 +9,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.imaging import grain
+from worker.imaging.boxes import ink_box, moved, on_page, padded, paste
 from worker.imaging.composite import blend, feathered
-from worker.imaging.fill import Site, fill_ground
+from worker.imaging.fill import fill_drawing, fill_ground
 from worker.imaging.pattern import continue_pattern, is_spotted
 from worker.imaging.plan import Hole, PlanOptions, Route, Window
 from worker.imaging.quads import filled, line_labels
+from worker.imaging.site import Site
 from worker.imaging.texture import copy_texture, is_textured
 from worker.imaging.windows import plan_windows
 from worker.job import Box, Image, Mask, Patch, Polygon, Region, TextBlock
@@ -31,6 +31,9 @@ class Tile:
     #: (S, S, 1) uint8, 255 = hole
     mask: NDArray[np.uint8]
     window: Window
+    #: Noise in levels for the holes, of the window's box at the page's resolution: the network sees and
+    #: answers without.
+    grain: NDArray[np.int8] | None = None
 
     @property
     def size(self) -> int:
@@ -115,7 +118,7 @@ class _Placed:
         """Everything inside a box."""
         mask = np.zeros((box.height, box.width), np.uint8)
         for index in _meeting(self.corners, box):
-            _paste(mask, self.masks[index], self.boxes[index], box)
+            paste(mask, self.masks[index], self.boxes[index], box)
         return mask
 
 
@@ -130,11 +133,11 @@ class _Text:
 
     def site(self, rgb: Image, hole: Hole, margin: int, text_height: float) -> Site:
         """A hole and its surroundings."""
-        box = _padded(hole.box, margin, rgb)
+        box = padded(hole.box, margin, rgb)
         kept = filled([self.kept[index] for index in _meeting(self.extents, box)], box)
         free = self.ink.over(box) == 0
         return Site(
-            box, rgb[box.slices], _moved(hole.mask, hole.box, box), free, free & (kept == 0), text_height
+            box, rgb[box.slices], moved(hole.mask, hole.box, box), free, free & (kept == 0), text_height
         )
 
 
@@ -164,8 +167,8 @@ def _erase_block(
     A block is filled as a whole where one surface holds under all of it, else line by line.
     """
     # where two erased lines touch, nothing fades: the edge of their union is what is feathered
-    rim = _padded(region.box, options.feather + 1, rgb)
-    alpha = _moved(feathered(text.ink.over(rim), options.feather), rim, region.box)
+    rim = padded(region.box, options.feather + 1, rgb)
+    alpha = moved(feathered(text.ink.over(rim), options.feather), rim, region.box)
     alpha[region.mask == 0] = 0
     whole = Hole(block.id, 0, region.box, region.mask, alpha)
     if not region.mask.any() or (found := _fill(rgb, whole, block.text_height, text, options)) is None:
@@ -193,9 +196,9 @@ def _lines_of(whole: Hole, block: TextBlock) -> list[Hole]:
     for line in range(len(block.lines)):
         mask = np.where(labels == line, whole.mask, 0).astype(np.uint8)
         if mask.any():
-            inner = _ink_box(mask)
+            inner = ink_box(mask)
             alpha = np.where(labels == line, whole.alpha, 0)[inner.slices].astype(np.uint8)
-            holes.append(Hole(block.id, line, _on_page(inner, whole.box), mask[inner.slices], alpha))
+            holes.append(Hole(block.id, line, on_page(inner, whole.box), mask[inner.slices], alpha))
     return holes
 
 
@@ -214,9 +217,12 @@ def _fill(
         site = text.site(rgb, hole, options.texture.px_reach(text_height), text_height)
         ground = copy_texture(site, options.texture, options.fill)
         if ground is not None:
-            alpha = _moved(hole.alpha, hole.box, site.box)
+            alpha = moved(hole.alpha, hole.box, site.box)
             return _patch(hole.block_id, ground, site.box, alpha), Route.TEXTURE
-    return _continued(rgb, hole, text_height, text, options)
+    continued = _continued(rgb, hole, text_height, text, options)
+    if continued is not None or (ground := fill_drawing(site, options.fill)) is None:
+        return continued
+    return _patch(hole.block_id, ground, site.box, site.mask), Route.FILL
 
 
 def _continued(
@@ -228,7 +234,7 @@ def _continued(
     if continued is None:
         return None
     ground, mask = continued
-    alpha = np.maximum(_moved(hole.alpha, hole.box, site.box), feathered(mask, options.feather))
+    alpha = np.maximum(moved(hole.alpha, hole.box, site.box), feathered(mask, options.feather))
     return _patch(hole.block_id, ground, site.box, alpha), Route.PATTERN
 
 
@@ -239,15 +245,18 @@ def _tile(rgb: Image, window: Window, holes: _Placed, fills: Sequence[Patch], op
     for patch in fills:
         blend(image, patch, box.left, box.top)
     mask = holes.over(box)
+    noise = None
     if options.denoise_levels > 0:
+        noisy = image
         image = cv2.bilateralFilter(
-            image, options.denoise_diameter, options.denoise_levels, options.denoise_px
+            noisy, options.denoise_diameter, options.denoise_levels, options.denoise_px
         ).astype(np.uint8)
+        noise = grain.removed(noisy, image, mask, (box.left, box.top, size))
     if window.scale < 1:
         shape = (max(1, round(box.width * window.scale)), max(1, round(box.height * window.scale)))
         image = cv2.resize(image, shape, interpolation=cv2.INTER_AREA).astype(np.uint8)
         mask = (cv2.resize(mask, shape, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8) * 255
-    return Tile(_square(image, size), _square(mask, size)[..., None], window)
+    return Tile(_square(image, size), _square(mask, size)[..., None], window, noise)
 
 
 def _square(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
@@ -256,45 +265,7 @@ def _square(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return cv2.copyMakeBorder(pixels, 0, below, 0, beside, cv2.BORDER_REFLECT).astype(np.uint8, copy=False)
 
 
-def _padded(box: Box, margin: int, rgb: Image) -> Box:
-    height, width = rgb.shape[:2]
-    return Box(
-        max(box.left - margin, 0),
-        max(box.top - margin, 0),
-        min(box.right + margin, width),
-        min(box.bottom + margin, height),
-    )
-
-
-def _paste(target: Mask, mask: Mask, source: Box, box: Box) -> None:
-    """Adds a mask that lies at `source` to one that covers `box`, as far as they meet."""
-    left, right = max(source.left, box.left), min(source.right, box.right)
-    top, bottom = max(source.top, box.top), min(source.bottom, box.bottom)
-    if left < right and top < bottom:
-        view = target[top - box.top : bottom - box.top, left - box.left : right - box.left]
-        view |= mask[top - source.top : bottom - source.top, left - source.left : right - source.left]
-
-
-def _moved(mask: Mask, source: Box, box: Box) -> Mask:
-    """A mask of `source` as one of another box, as far as they meet."""
-    target = np.zeros((box.height, box.width), np.uint8)
-    _paste(target, mask, source, box)
-    return target
-
-
-def _ink_box(mask: Mask) -> Box:
-    left, top, width, height = cv2.boundingRect(mask)
-    return Box(left, top, left + width, top + height)
-
-
-def _on_page(inner: Box, outer: Box) -> Box:
-    """A box given inside another one, on the page."""
-    return Box(
-        outer.left + inner.left, outer.top + inner.top, outer.left + inner.right, outer.top + inner.bottom
-    )
-
-
 def _patch(block_id: int, ground: Image, box: Box, alpha: NDArray[np.uint8]) -> Patch:
     """A patch no larger than its alpha."""
-    inner = _ink_box(alpha)
-    return Patch(block_id, _on_page(inner, box), ground[inner.slices].copy(), alpha[inner.slices].copy())
+    inner = ink_box(alpha)
+    return Patch(block_id, on_page(inner, box), ground[inner.slices].copy(), alpha[inner.slices].copy())

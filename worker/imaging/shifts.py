@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging import ground
-from worker.imaging.fill import Site
 from worker.imaging.ground import Floats
+from worker.imaging.site import Site
 from worker.job import Box, Image
 
 #: Px down and across.

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging import ground
-from worker.imaging.fill import FillOptions, Site, is_crossed, roughness
+from worker.imaging.fill import FillOptions, is_crossed
 from worker.imaging.ground import Floats
+from worker.imaging.site import Site, roughness
 from worker.job import Image
 
 Piece = tuple[slice, slice]

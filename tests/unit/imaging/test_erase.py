@@ -107,10 +107,23 @@ def test_pictures_go_to_the_network() -> None:
     assert len(prepared.tiles) == 1
 
 
+@pytest.mark.parametrize("sigma", [0.0, 3.0])
+def test_the_network_answers_in_the_grain_of_the_page(sigma: float) -> None:
+    steps = np.linspace(60, 200, 500)[None, :, None] + 40.0 * (np.arange(300) > 150)[:, None, None]
+    clean = np.broadcast_to(steps, (300, 500, 3))
+    noise = np.random.default_rng(3).normal(0, sigma, clean.shape)
+    page = np.rint(clean + noise).clip(0, 255).astype(np.uint8)
+    prepared = planned(page, Box(150, 130, 300, 170))
+    assert prepared.routes[0] == (Route.NETWORK,)
+    plate = plate_of(page, prepared, lambda tile: np.full_like(tile.image, 120))
+    deviation = float(plate[134:166, 154:296].std())
+    assert deviation == pytest.approx(sigma, rel=0.25, abs=0.01)
+
+
 def test_a_line_that_passes_under_the_text_is_not_interrupted() -> None:
     page = flat(400, 200)
-    cv2.line(page, (0, 20), (399, 180), (180, 60, 60), 3, cv2.LINE_AA)
-    assert planned(page, Box(150, 80, 250, 120)).routes[0] != (Route.FILL,)
+    cv2.line(page, (0, 20), (399, 180), (180, 60, 60), 9, cv2.LINE_AA)
+    assert planned(page, Box(150, 80, 250, 120)).routes[0] != (Route.FILL,)  # a thin one: test_curves.py
     cv2.circle(page, (60, 160), 10, (0, 0, 0), -1)
     assert planned(page, Box(300, 20, 380, 50)).routes[0] == (Route.FILL,)
 
@@ -166,7 +179,8 @@ def test_a_long_thin_hole_is_cut_and_a_thick_one_shrunk() -> None:
     for prepared, box in ((long, Box(100, 100, 1900, 130)), (thick, Box(100, 100, 1100, 700))):
         plate = plate_of(page, prepared, lambda tile: np.full_like(tile.image, 7))
         inner = plate[box.top + 3 : box.bottom - 3, box.left + 3 : box.right - 3]
-        assert (inner == 7).all()
+        assert np.abs(inner.astype(int) - 7).max() < 40  # the page's grain
+        assert abs(float(inner.mean()) - 7) < 3
 
 
 def test_pages_smaller_than_a_tile_are_mirrored_up_to_it() -> None:

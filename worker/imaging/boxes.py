@@ -1,0 +1,48 @@
+"""Boxes of a page, and masks that lie in them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from worker.job import Box, Image, Mask
+
+
+def padded(box: Box, margin: int, rgb: Image) -> Box:
+    """A box grown by a margin, as far as the page goes."""
+    height, width = rgb.shape[:2]
+    return Box(
+        max(box.left - margin, 0),
+        max(box.top - margin, 0),
+        min(box.right + margin, width),
+        min(box.bottom + margin, height),
+    )
+
+
+def paste(target: Mask, mask: Mask, source: Box, box: Box) -> None:
+    """Adds a mask that lies at `source` to one that covers `box`, as far as they meet."""
+    left, right = max(source.left, box.left), min(source.right, box.right)
+    top, bottom = max(source.top, box.top), min(source.bottom, box.bottom)
+    if left < right and top < bottom:
+        view = target[top - box.top : bottom - box.top, left - box.left : right - box.left]
+        view |= mask[top - source.top : bottom - source.top, left - source.left : right - source.left]
+
+
+def moved(mask: Mask, source: Box, box: Box) -> Mask:
+    """A mask of `source` as one of another box, as far as they meet."""
+    target = np.zeros((box.height, box.width), np.uint8)
+    paste(target, mask, source, box)
+    return target
+
+
+def ink_box(mask: Mask) -> Box:
+    """The bounding box of a mask's pixels."""
+    left, top, width, height = cv2.boundingRect(mask)
+    return Box(left, top, left + width, top + height)
+
+
+def on_page(inner: Box, outer: Box) -> Box:
+    """A box given inside another one, on the page."""
+    return Box(
+        outer.left + inner.left, outer.top + inner.top, outer.left + inner.right, outer.top + inner.bottom
+    )

@@ -1,0 +1,57 @@
+"""One piece of ink and the ground around it, which every way of erasing looks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.imaging import ground
+from worker.job import Box, Image, Mask
+
+#: Pairs of neighbouring pixels that tell the noise.
+_MOST_COMPARED = 1500
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Site:
+    """Ink to be replaced and the ground around it, cut out of the page; all arrays share rows and columns."""
+
+    box: Box
+    #: (H, W, 3)
+    pixels: Image
+    mask: Mask
+    #: What is no text to be erased, (H, W), and what of it is no text that stays either.
+    free: NDArray[np.bool_]
+    blank: NDArray[np.bool_]
+    text_height: float
+
+    def ring(self, px: int) -> NDArray[np.bool_]:
+        """Ground within so many px of the mask."""
+        return grown(self.mask, px) & self.free
+
+    def unlettered(self, mask: Mask) -> Site:
+        """The same for a mask, its ground only where nothing is written: what may be copied."""
+        return replace(self, mask=mask, free=self.blank & (mask == 0))
+
+
+def roughness(pixels: Image, ring: NDArray[np.bool_]) -> float:
+    """Deviation of the ground's noise as neighbouring pixels tell it, in levels; high on any pattern."""
+    deviations = [0.0]
+    for down, across in ((1, 0), (0, 1)):
+        height, width = ring.shape[0] - down, ring.shape[1] - across
+        rows, columns = np.nonzero(ring[:height, :width] & ring[down:, across:])
+        few = ground.thinned(len(rows), _MOST_COMPARED)
+        rows, columns = rows[few], columns[few]
+        if len(rows):
+            steps = pixels[rows + down, columns + across].astype(np.int16) - pixels[rows, columns]
+            typical = ground.quantile(np.abs(steps).mean(axis=1, dtype=np.float32), 0.5)
+            deviations.append(typical * ground.MAD_TO_SIGMA / 2**0.5)
+    return max(deviations)
+
+
+def grown(mask: Mask, px: int) -> NDArray[np.bool_]:
+    """What lies within so many px (diagonally too) of a mask."""
+    return cv2.dilate(mask, np.ones((2 * px + 1, 2 * px + 1), np.uint8)) > 0
