@@ -104,9 +104,8 @@ def _votes(ink: Ink, others: Sequence[Rect]) -> tuple[NDArray[np.float64], NDArr
     for rect in others:
         gap = max(rect.top - ink.rect.bottom, ink.rect.top - rect.bottom)
         if -0.5 * ink.size <= gap <= _WITNESS * ink.size:
-            agreement = np.clip(
-                1 - np.abs(own - _edges(rect.grown(-BESIDE * ink.size, 0))) / tolerance, 0, None
-            )
+            edges = np.array(_edges(rect.grown(-BESIDE * ink.size, 0)))
+            agreement = np.maximum(1 - np.abs(own - edges) / tolerance, 0.0)
             ratio = rect.height / ink.rect.height if len(ink.lines) == 1 else 1.0
             alike = 1 / _OTHER_SIZE <= ratio <= _OTHER_SIZE
             votes += (vote := agreement * (1 if alike else _OTHER_SIZE_VOTE) / (1 + max(gap, 0.0) / ink.size))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from worker.job import Mask
 
 RGB = tuple[int, int, int]
 Pixels = NDArray[np.float32]
+T = TypeVar("T", bound=np.number)
 
 #: WCAG 2.1's least contrast for large text (success criterion 1.4.3).
 LEAST_CONTRAST = 3.0
@@ -18,13 +21,13 @@ _STEPS = 101
 #: Colours this near (RGB, Euclidean) belong to one ink: anti-aliasing and JPEG spread them that far.
 _SPREAD = 40.0
 #: Pixels that tell a dominant colour.
-_ENOUGH = 2000
+_ENOUGH = 600
 _SUM = np.ones((1, 3), np.float32)
 
 
 def dot(one: Pixels, two: Pixels) -> Pixels:
     """Scalar product of two (h, w, 3) fields, pixel by pixel."""
-    return np.asarray(cv2.transform(one * two, _SUM), np.float32)
+    return np.asarray(cv2.transform(cv2.multiply(one, two), _SUM), np.float32)
 
 
 def shares_along(departure: Pixels, axis: Pixels) -> Pixels:
@@ -94,18 +97,28 @@ def legible(colour: RGB, ground: RGB, least: float = LEAST_CONTRAST) -> RGB:
 
 def sample(pixels: Pixels, where: NDArray[np.bool_] | Mask, most: int = _ENOUGH) -> Pixels:
     """At most so many of the pixels under a mask, evenly spread, (N, 3)."""
-    places = np.flatnonzero(where)
+    places = np.flatnonzero(where.astype(np.bool_, copy=False))  # several times as fast as on bytes
     return pixels.reshape(-1, 3)[places[:: len(places) // most + 1]]
 
 
 def dominant(pixels: Pixels) -> RGB:
     """The colour most of the pixels share: the median of those near the fullest cell of a 16³ histogram."""
-    cells = pixels.astype(np.int32) >> 4
-    keys = (cells[:, 0] << 8) | (cells[:, 1] << 4) | cells[:, 2]
+    red, green, blue = (pixels.T.astype(np.intp) >> 4) << ((8,), (4,), (0,))
+    keys = red | green | blue
     fullest = int(np.bincount(keys, minlength=4096).argmax())
-    offset = pixels - np.median(pixels[keys == fullest], axis=0)
+    offset = pixels - quantile(pixels[keys == fullest], 0.5)
     near = pixels[np.einsum("ij,ij->i", offset, offset) <= _SPREAD**2]
-    return as_rgb(np.median(near, axis=0))
+    return as_rgb(quantile(near, 0.5))
+
+
+def quantile(values: NDArray[T], share: float) -> NDArray[T]:
+    """The value that a share of the N values, or of each of their columns, is not above.
+
+    One of the values: unlike NumPy's median and percentile it does not interpolate, which takes them ten
+    times as long on the few hundred pixels that tell a colour.
+    """
+    rank = min(int(share * len(values)), len(values) - 1)
+    return np.asarray(np.partition(values, rank, axis=0)[rank])
 
 
 def as_rgb(colour: NDArray[np.floating]) -> RGB:

@@ -22,6 +22,8 @@ from worker.rendering.style import Fill
 
 #: Outlines are widened on a raster this many times finer, so that their width need not be whole px.
 _OUTLINE_SCALE = 2
+#: From this font size (px) on an upright outline is wide enough to do without.
+_LARGE = 64.0
 #: Text that is laid onto the page in perspective is drawn this many times larger.
 _WARP_SCALE = 4
 
@@ -47,28 +49,28 @@ def draw(rgb: Image, placed: PlacedBlock, fonts: FontSet) -> Box:
     if not (box.width and box.height):
         return box
     body = _coverage(lines, placed, box, 1)
-    area = rgb[box.slices].astype(np.float32)
-    around = body
+    area, around = rgb[box.slices], body
     if style.outline is not None:
-        around = np.maximum(_widened(lines, placed, box, style.outline.width), body)
+        around = _widened(lines, placed, box, style.outline.width, body)
     if style.shadow is not None:
         shadow = style.shadow
         shift = np.array([[1.0, 0.0, shadow.dx], [0.0, 1.0, shadow.dy]])
         below = cv2.warpAffine(around, shift, (box.width, box.height))
         if shadow.blur:
             below = cv2.GaussianBlur(below, (0, 0), shadow.blur)
-        _blend(area, np.array(shadow.colour, np.float32), np.asarray(below, np.float32) * shadow.opacity)
+        share = np.asarray(below, np.float32) * np.float32(shadow.opacity)
+        area = _blended(area, np.array([[shadow.colour]], np.uint8), share)
     if style.outline is not None:
-        _blend(area, np.array(style.outline.colour, np.float32), around)
-    _blend(area, _colours(style.fill, placed, box), body)
-    rgb[box.slices] = np.clip(np.rint(area), 0, 255).astype(np.uint8)
+        area = _blended(area, np.array([[style.outline.colour]], np.uint8), around)
+    rgb[box.slices] = _blended(area, _colours(style.fill, placed, box), body)
     return box
 
 
-def _blend(area: NDArray[np.float32], colour: NDArray[np.float32], coverage: Coverage) -> None:
-    step = colour - area
-    step *= coverage[..., None]
-    area += step
+def _blended(area: Image, colours: Image, coverage: Coverage) -> Image:
+    """The area under a layer: of one colour (1, 1, 3), or one for each row, each column or each pixel."""
+    height, width = coverage.shape
+    layer = cv2.resize(colours, (width, height), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(cv2.blendLinear(area, layer, 1 - coverage, coverage), np.uint8)
 
 
 def _coverage(
@@ -109,27 +111,36 @@ def _warped(
 
 
 def _widened(
-    lines: Iterable[tuple[Shaped, float, float]], placed: PlacedBlock, box: Box, width: float
+    lines: Iterable[tuple[Shaped, float, float]],
+    placed: PlacedBlock,
+    box: Box,
+    width: float,
+    body: Coverage,
 ) -> Coverage:
-    """Coverage of the glyphs grown by `width` px on all sides, with round corners."""
-    fine = _coverage(lines, placed, box, _OUTLINE_SCALE)
-    away = cv2.distanceTransform((fine < 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    grown = np.clip(width * _OUTLINE_SCALE + 0.5 - away, 0, 1)
-    return np.asarray(cv2.resize(grown, (box.width, box.height), interpolation=cv2.INTER_AREA), np.float32)
+    """Coverage of the glyphs, at least `body`, grown by `width` px on all sides, with round corners."""
+    scale = 1 if placed.size >= _LARGE and placed.frame.is_page else _OUTLINE_SCALE
+    fine = _coverage(lines, placed, box, scale) if scale > 1 else body
+    away = cv2.distanceTransform((fine < 0.5).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    if scale == 1:
+        away = cv2.GaussianBlur(away, (5, 5), 1.0)  # the field of whole px has steps along slanted edges
+    grown = np.clip(np.float32(width * scale + 0.5) - away, 0, 1)
+    if scale > 1:
+        grown = np.asarray(cv2.resize(grown, (box.width, box.height), interpolation=cv2.INTER_AREA))
+    return np.asarray(cv2.max(grown, body), np.float32)
 
 
-def _colours(fill: Fill, placed: PlacedBlock, box: Box) -> NDArray[np.float32]:
-    """The fill's colour: one, or one for each pixel of the box where it is a gradient."""
+def _colours(fill: Fill, placed: PlacedBlock, box: Box) -> Image:
+    """The fill's colour, (1, 1, 3); of a gradient one for each row, column or pixel of the box."""
     start, end = np.array(fill.start, np.float32), np.array(fill.end, np.float32)
     if fill.axis == "flat":
-        return start
+        return np.array([[fill.start]], np.uint8)
     u, v = _local_grid(placed.frame, box)
     if fill.axis == "horizontal":
         place = np.asarray((u - placed.rect.left) / max(placed.rect.width, 1.0), np.float32)
     else:
         place = _down_lines(v, placed)
     share = np.clip(place, 0, 1)[..., None]
-    return np.asarray(start + (end - start) * share, np.float32)
+    return np.asarray(np.rint(start + (end - start) * share), np.uint8)
 
 
 def _local_grid(frame: Frame, box: Box) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

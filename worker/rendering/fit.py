@@ -7,9 +7,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import regex
-
 from worker.rendering.align import Alignment
+from worker.rendering.columns import split_columns
 from worker.rendering.fonts import FontSet
 from worker.rendering.frame import Rect
 from worker.rendering.ground import Neighbourhood
@@ -66,6 +65,16 @@ class Candidate:
         return len(self.ink.lines)
 
 
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """How stacked characters are spread."""
+
+    #: Characters on each column, the rightmost first.
+    rows: tuple[int, ...]
+    #: From one column to the next, em.
+    pitch: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
     """One way to set a block: in `rect`, in so many lines, at `size` px."""
@@ -78,6 +87,8 @@ class Fit:
     pitch: float
     #: Share of the source's size, less what the setting's flaws cost.
     score: float
+    #: Of stacked text, whose every character is a line.
+    columns: Columns | None = None
 
 
 #: What flaws cost, in shares of the source's size: an extra line (single-line source, paragraph, vertical
@@ -152,17 +163,30 @@ def _noted(
 def _stacked(
     candidate: Candidate, source_size: float, fonts: FontSet, options: LayoutOptions
 ) -> Iterator[Fit]:
-    """One column of upright characters, as the source stood: for where no horizontal line has room."""
-    text = "\n".join(regex.findall(r"\X", candidate.text.replace(" ", "").replace("\n", "")))
-    shaped = shape_whole(fonts, text, candidate.language, candidate.style.weight)
-    paragraph = measure(text, shaped, candidate.language, Strength.FORCED)
-    lines, down = paragraph.most_lines, 2 * source_size
-    for rect, cost in ((candidate.around.home, 0.0), (candidate.around.grown(0, 0, 0, down), _GROWTH_DOWN)):
-        depth = (lines - 1) * _STACKED_PITCH + paragraph.top - paragraph.bottom
-        size = min(source_size, rect.width / paragraph.narrowest(lines), rect.height / max(depth, 0.1))
-        if size >= options.least(source_size):
-            score = size / source_size - cost - _STACKED
-            yield Fit(rect, paragraph, lines, size, _STACKED_PITCH, score)
+    """Columns of upright characters, as the source stood: for where no horizontal line has room."""
+    around, down = candidate.around, 2 * source_size
+    rooms = ((around.home, 0.0), (around.grown(0, 0, 0, down), _GROWTH_DOWN))
+    apart = _column_pitch(candidate.ink)
+    for count in range(1, len(candidate.ink.lines) + 1):
+        columns = split_columns(candidate.text, count)
+        text = "\n".join(itertools.chain(*columns))
+        shaped = shape_whole(fonts, text, candidate.language, candidate.style.weight)
+        paragraph = measure(text, shaped, candidate.language, Strength.FORCED)
+        rows = tuple(map(len, columns))
+        depth = (max(rows, default=1) - 1) * _STACKED_PITCH + paragraph.top - paragraph.bottom
+        width = (len(rows) - 1) * apart + paragraph.narrowest(paragraph.most_lines)
+        for rect, cost in rooms:
+            size = min(source_size, rect.width / max(width, 0.1), rect.height / max(depth, 0.1))
+            if size >= options.least(source_size):
+                score = size / source_size - cost - _STACKED
+                yield Fit(rect, paragraph, sum(rows), size, _STACKED_PITCH, score, Columns(rows, apart))
+
+
+def _column_pitch(ink: Ink) -> float:
+    """Em from one column of the source to the next."""
+    middles = [line.baseline for line in ink.lines]
+    steps = sorted(abs(after - before) for before, after in itertools.pairwise(middles))
+    return min(max(steps[len(steps) // 2] / ink.size, _STACKED_PITCH), _MOST_PITCH) if steps else _PITCH
 
 
 def _rooms(candidate: Candidate, size: float, paragraph: Paragraph) -> Iterator[tuple[Rect, float]]:
@@ -236,11 +260,13 @@ def _fits_in(
         narrowest = paragraph.narrowest(lines)
         if not (math.isfinite(narrowest) and narrowest > 0):
             continue
+        roomy = 0.0
         for pitch, squeezed in pitches.items():
             depth = max((lines - 1) * pitch + paragraph.top - paragraph.bottom, 0.1)
             size = min(source_size, rect.width / narrowest, rect.height / depth)
-            if size >= options.least(source_size):
-                flaws = cost + extra * max(0, lines - sources) + (squeezed if lines > 1 else 0.0)
+            if size >= options.least(source_size) and size > roomy:  # squeezed for nothing otherwise
+                roomy = size
+                flaws = cost + extra * max(0, lines - sources) + squeezed
                 if centred and lines > 1:
                     flaws += _RAGGED * paragraph.raggedness(rect.width / size, lines)
                 yield Fit(rect, paragraph, lines, size, pitch, size / source_size - flaws)

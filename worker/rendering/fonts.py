@@ -260,6 +260,5 @@ def _ink_box(glyphs: Iterable[Glyph]) -> tuple[float, float, float, float]:
             boxes.append((left, left + ink.width * glyph.scale, top + ink.height * glyph.scale, top))
     if not boxes:
         return 0.0, 0.0, 0.0, 0.0
-    ink_boxes = np.array(boxes)
-    low, high = ink_boxes.min(axis=0), ink_boxes.max(axis=0)
-    return float(low[0]), float(high[1]), float(low[2]), float(high[3])
+    lefts, rights, bottoms, tops = zip(*boxes, strict=True)
+    return min(lefts), max(rights), min(bottoms), max(tops)

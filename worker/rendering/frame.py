@@ -129,6 +129,13 @@ class Frame:
         (left, top), (right, bottom) = local.min(axis=0), local.max(axis=0)
         return Rect(float(left), float(top), float(right), float(bottom))
 
+    def rects_around(self, polygons: Sequence[Polygon]) -> list[Rect]:
+        """The upright local rectangle around each of many page polygons (4, 2)."""
+        if not polygons:
+            return []
+        local = self.to_local(np.concatenate(polygons)).reshape(len(polygons), -1, 2)
+        return [Rect(*edges) for edges in np.hstack([local.min(axis=1), local.max(axis=1)]).tolist()]
+
     def quad(self, rect: Rect) -> Polygon:
         """A local rectangle as a page polygon (4, 2), clockwise from the text's top left."""
         return self.to_page(rect.corners).astype(np.float32)
@@ -214,7 +221,8 @@ def _extent(block: TextBlock, angle: float) -> float:
 
 def page_box(points: NDArray[np.floating], width: int, height: int, margin: float = 0) -> Box:
     """The page's pixels around points, grown by a margin and cut to the page (empty if off it)."""
-    left, top = np.floor(points.min(axis=0) - margin)
-    right, bottom = np.ceil(points.max(axis=0) + margin)
-    left, top = int(np.clip(left, 0, width)), int(np.clip(top, 0, height))
-    return Box(left, top, max(left, min(int(right), width)), max(top, min(int(bottom), height)))
+    (low_x, low_y), (high_x, high_y) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    left = min(max(math.floor(low_x - margin), 0), width)
+    top = min(max(math.floor(low_y - margin), 0), height)
+    right, bottom = math.ceil(high_x + margin), math.ceil(high_y + margin)
+    return Box(left, top, max(left, min(right, width)), max(top, min(bottom, height)))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.job import Image
+from worker.rendering.colour import quantile
 from worker.rendering.frame import Frame, Rect
 
 #: Levels by which free ground may differ from the ground under the text beyond what that itself varies.
@@ -19,7 +20,9 @@ _CALM_EDGE, _CALM_DRIFT = 9.0, 56.0
 #: Textured ground proves itself by its own variety, but no more than this.
 _MOST_VARIETY = 80.0
 #: Columns the ground under the text is sampled at, and rows that are compared: more are averaged.
-_SAMPLES, _ROWS = 48, 60
+_SAMPLES, _ROWS = 24, 60
+#: One pixel of so many tells how the ground varies.
+_SPARSE = 3
 #: Distance kept sideways from whatever ends the free ground, and from other text, in em.
 CLEARANCE, _CLEARANCE_TEXT = 0.4, 0.8
 #: Distance kept from the rim of a balloon, whose text was vertical; and above and below from anything.
@@ -113,7 +116,7 @@ class Neighbourhood:
         if sideways:
             low, high = self.home.left - covered.left, self.home.right - covered.left
         else:
-            pixels = np.swapaxes(pixels, 0, 1)
+            pixels = np.asarray(cv2.transpose(pixels), np.uint8)
             low, high = self.home.top - covered.top, self.home.bottom - covered.top
         count = pixels.shape[1]
         first = min(max(round(low), 0), count - 1)
@@ -143,15 +146,17 @@ class Neighbourhood:
 def _alike(smooth: Image, first: int, last: int) -> NDArray[np.bool_]:
     """Which columns look, row by row, like columns `first` to `last`, or run on from them without an edge."""
     own = smooth[:, first : last : max(1, (last - first) // _SAMPLES)]
-    reference = np.sort(own, axis=1)[:, own.shape[1] // 2 : own.shape[1] // 2 + 1]
+    middle = own.shape[1] // 2
+    reference = np.partition(own, middle, axis=1)[:, middle : middle + 1]
     distance = _largest(cv2.absdiff(smooth, np.repeat(reference, smooth.shape[1], axis=1)))
-    variety = float(np.percentile(distance[:, first:last], 99))
+    variety = float(quantile(distance[:, first:last].ravel()[::_SPARSE], 0.99))
     farthest = distance.max(axis=0)
     same: NDArray[np.bool_] = farthest <= min(variety + _TOLERANCE, _MOST_VARIETY)
     if same.all():
         return same
     step = _largest(cv2.absdiff(smooth[:, 1:], smooth[:, :-1]))
-    edge = max(_CALM_EDGE, 1.2 * float(np.percentile(step[:, first : max(last - 1, first + 1)], 99)))
+    own_steps = step[:, first : max(last - 1, first + 1)].ravel()[::_SPARSE]
+    edge = max(_CALM_EDGE, 1.2 * float(quantile(own_steps, 0.99)))
     steep = step.max(axis=0) > edge
     calm = farthest <= _CALM_DRIFT
     calm[1:] &= ~steep

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 
@@ -63,7 +64,7 @@ class Ink:
     def axis(self) -> float:
         """Where centred lines have their middle (u): that of pen or ink, whichever the lines agree on."""
         pens, inks = [line.axis for line in self.lines], [line.rect.centre[0] for line in self.lines]
-        return float(np.median(min(pens, inks, key=np.ptp)))
+        return median(min(pens, inks, key=lambda middles: max(middles) - min(middles)))
 
     @property
     def rect(self) -> Rect:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 
@@ -12,6 +13,7 @@ from worker.job import Polygon
 from worker.rendering.align import Alignment
 from worker.rendering.fit import (
     Candidate,
+    Columns,
     Fit,
     LayoutOptions,
     at_size,
@@ -74,6 +76,7 @@ def lay_out(
 ) -> dict[int, PlacedBlock]:
     """Place all blocks that fit: one size for each style group, then each in its turn beside the others."""
     placed: dict[int, PlacedBlock] = {}
+    bodies: list[Polygon] = []
     drawable = [candidate for candidate in candidates if 0 < len(candidate.text) <= LONGEST_TEXT]
     inks = [candidate.ink for candidate in drawable]
     for group in style_groups(inks, [candidate.style for candidate in drawable]):
@@ -83,8 +86,9 @@ def lay_out(
         best = [found[0].size for found in fits.values() if found]
         common = min((size for size in best if size >= options.outlier_share * source), default=source)
         for member in members:
-            found = _place_beside(member, fits[member.block_id], common, source, placed, fonts, options)
+            found = _place_beside(member, fits[member.block_id], common, source, bodies, fonts, options)
             if found is not None:
+                bodies.append(found.body)
                 placed[member.block_id] = found
     return placed
 
@@ -94,16 +98,15 @@ def _place_beside(
     fits: Sequence[Fit],
     common: float,
     source: float,
-    placed: Mapping[int, PlacedBlock],
+    bodies: Sequence[Polygon],
     fonts: FontSet,
     options: LayoutOptions,
 ) -> PlacedBlock | None:
-    """Place one block at the common size, or at its own best where it must, clear of those already placed.
+    """Place one block at the common size, or at its own best where it must, clear of the bodies placed.
 
     Where neighbours have grown around it, it shrinks inside its own home: nobody else grows into that.
     """
-    taken = [candidate.ink.frame.rect_around(other.body) for other in placed.values()]
-    home = candidate.around.home
+    taken, home = candidate.ink.frame.rects_around(bodies), candidate.around.home
     for _ in range(2):
         choice = at_size(fits, common, candidate) or (fits[0] if fits else None)
         found = place(candidate, choice, min(common, choice.size), fonts) if choice else None
@@ -149,11 +152,15 @@ def place(candidate: Candidate, fit: Fit, size: float, fonts: FontSet) -> Placed
         return None
     style = candidate.style.scaled(size / candidate.ink.size)
     shaped = [fonts.shape(text, candidate.language, style.weight) for text in texts]
-    baselines = _baselines(candidate, fit, size, room)
-    lines = []
-    for text, line, baseline in zip(texts, shaped, baselines, strict=True):
-        left = _start(candidate, room, line, size) - line.left * size
-        lines.append(PlacedLine(text, left, baseline))
+    if fit.columns is None:
+        baselines = _baselines(candidate, fit, size, room)
+        lefts = [_start(candidate, room, line, size) for line in shaped]
+    else:
+        baselines, lefts = _in_columns(candidate, fit, fit.columns, shaped, size)
+    lines = [
+        PlacedLine(text, left - line.left * size, baseline)
+        for text, line, left, baseline in zip(texts, shaped, lefts, baselines, strict=True)
+    ]
     return PlacedBlock(
         candidate.block_id,
         candidate.ink.frame,
@@ -199,6 +206,25 @@ def _start(candidate: Candidate, room: Rect, line: Shaped, size: float) -> float
         Alignment.RIGHT: source.right - width,
     }[candidate.alignment]
     return max(room.left, min(wanted, room.right - width))
+
+
+def _in_columns(
+    candidate: Candidate, fit: Fit, columns: Columns, shaped: Sequence[Shaped], size: float
+) -> tuple[list[float], list[float]]:
+    """Baselines and left ends of stacked characters: columns around the source's middle, from the right."""
+    down = _baselines(candidate, replace(fit, lines=max(columns.rows)), size, fit.rect)
+    half = (len(columns.rows) - 1) / 2 * columns.pitch * size
+    room = fit.rect.grown(-half, 0)
+    middle = max(room.left, min(candidate.ink.rect.centre[0], room.right))
+    baselines, lefts = [], []
+    characters = iter(shaped)
+    for column, rows in enumerate(columns.rows):
+        axis = middle + half - column * columns.pitch * size
+        for line, baseline in zip(itertools.islice(characters, rows), down, strict=False):
+            width = (line.right - line.left) * size
+            baselines.append(baseline)
+            lefts.append(max(fit.rect.left, min(axis - width / 2, fit.rect.right - width)))
+    return baselines, lefts
 
 
 def _baselines(candidate: Candidate, fit: Fit, size: float, room: Rect) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import regex
 import uharfbuzz as hb
@@ -25,7 +25,8 @@ class Run:
 
 def split_runs(text: str, fonts: Sequence[hb.Font], levels: Sequence[int]) -> tuple[list[Run], str]:
     """Cut `text` by which font has each grapheme and which way it runs; and what no font has."""
-    runs: list[Run] = []
+    begun: list[tuple[int, int, int, list[str]]] = []
+    following = (-1, -1, -1)
     missing: list[str] = []
     for match in regex.finditer(r"\X", text):
         grapheme, at = match[0], match.start()
@@ -36,11 +37,11 @@ def split_runs(text: str, fonts: Sequence[hb.Font], levels: Sequence[int]) -> tu
         if which is None:
             missing.extend(visible)
             continue
-        last = runs[-1] if runs else None
-        if last and (last.font, last.level, last.start + len(last.text)) == (which, levels[at], at):
-            runs[-1] = replace(last, text=last.text + grapheme)
-        else:
-            runs.append(Run(at, grapheme, which, levels[at]))
+        if (which, levels[at], at) != following:
+            begun.append((at, which, levels[at], []))
+        begun[-1][-1].append(grapheme)
+        following = (which, levels[at], at + len(grapheme))
+    runs = [Run(start, "".join(graphemes), font, level) for start, font, level, graphemes in begun]
     return runs, "".join(dict.fromkeys(missing))
 
 

@@ -65,21 +65,22 @@ _CODE = regex.compile(r"(?<!\S)(?=\S*\d)(?=\S*[A-Za-z])[A-Za-z0-9][A-Za-z0-9./_-
 
 
 _LETTERS, _LETTERS_BEFORE = regex.compile(r"\p{L}*"), regex.compile(r"\p{L}*$")
+_LINE_ENDS, _AROUND_LINE_ENDS = regex.compile(r"\r\n?|[\u2028\u2029\v\f\u0085]"), regex.compile(r" *\n\s*")
+_SPACES, _UNDRAWABLE = regex.compile(r" +"), regex.compile(r"[^\P{C}\n\u200b\u200d]|\p{Cn}|\p{Co}")
 #: No cut word leaves fewer letters on a line.
 _SHORTEST_PIECE = 2
 
 
+@lru_cache(maxsize=4096)
 def clean(text: str) -> str:
     """The text as it can be drawn: NFC, one kind of line end, no control characters, no lone surrogates.
 
     Bidirectional controls go too: they have no width and would only confuse breaking.
     """
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "ignore")
-    text = unicodedata.normalize("NFC", text)
-    text = regex.sub(r"\r\n?|[\u2028\u2029\v\f\u0085]", "\n", text)
-    text = regex.sub(r"[\t\u3000 ]+", " ", text)
-    text = regex.sub(r"[^\P{C}\n\u200b\u200d]|\p{Cn}|\p{Co}", "", text)
-    return str(regex.sub(r" *\n\s*", "\n", text)).strip()
+    text = _LINE_ENDS.sub("\n", text).replace("\t", " ").replace("\u3000", " ")
+    text = unicodedata.normalize("NFC", _UNDRAWABLE.sub("", text))
+    return str(_AROUND_LINE_ENDS.sub("\n", _SPACES.sub(" ", text))).strip()
 
 
 @lru_cache(maxsize=8192)

@@ -13,8 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.job import Mask
-from worker.rendering.colour import Pixels, as_rgb
+from worker.rendering.colour import Pixels, as_rgb, quantile
 from worker.rendering.effects import Outline, Shadow
 from worker.rendering.look import Look
 
@@ -31,7 +30,7 @@ _BLURS, _START = (0.0, 0.03, 0.06, 0.1, 0.15), 0.05
 #: Texture is averaged over this many em before the shadow found is judged.
 _GRAIN = 0.06
 #: Pixels a shadow is fitted to, and fewest.
-_SAMPLES, _FEWEST = 1500, 50
+_SAMPLES, _FEWEST = 700, 50
 _MEAN = np.full((1, 3), 1 / 3, np.float32)
 #: Share of the change beside the strokes that a shadow may leave unexplained (true ones leave up to 0.22,
 #: JPEG's ringing and faults of the plate 0.34 and more), and the opacity below which it is not seen.
@@ -47,33 +46,33 @@ def find_shadow(look: Look, away: Pixels, outline: Outline | None) -> Shadow | N
         outline: Their outline.
     """
     size, clear = look.size, max(_FRINGE, (outline.width if outline else 0.0) + 1.0)
-    if not _fades(look, away, clear):
+    darkening = np.asarray(cv2.transform(look.departure, -_MEAN), np.float32)
+    if not _fades(darkening, away - np.float32(clear), size):
         return None
-    darkening = -np.asarray(cv2.transform(look.departure, _MEAN), np.float32)
-    visible = (away > clear) & (away <= clear + _SAMPLED * size) & (look.mask > 0)
-    if np.count_nonzero(visible) < _FEWEST:
+    visible = np.flatnonzero((away > clear) & (away <= clear + _SAMPLED * size) & (look.mask > 0))
+    if len(visible) < _FEWEST:
         return None
-    solid = np.where(away <= outline.width, 255, 0).astype(np.uint8) if outline else look.strokes
-    fit = _Fit.on(darkening, solid, visible)
+    thrown_by = cv2.inRange(away, 0.0, outline.width) if outline else look.strokes
+    solid = np.asarray(thrown_by, np.float32) / np.float32(255)
     reach = max(2, round(_REACH * size))
+    fit = _Fit.on(darkening, solid, visible[:: len(visible) // _SAMPLES + 1], reach + 1)
     best = _downhill(fit, (0, round(_START * size)), _BLURS[len(_BLURS) // 2] * size, reach)
     best = max((_downhill(fit, best.shift, blur * size, reach) for blur in _BLURS), key=_explained)
-    shadow, unexplained = _coloured(look, solid, visible, best)
+    shadow, unexplained = _coloured(look, darkening, solid, visible, best)
     return shadow if shadow.opacity >= _LEAST_OPACITY and unexplained <= _MOST_UNEXPLAINED else None
 
 
-def _fades(look: Look, away: Pixels, clear: float) -> bool:
+def _fades(darkening: Pixels, beyond: Pixels, size: float) -> bool:
     """Whether the ground is darker close to the strokes than farther away; every fourth pixel tells."""
-    beyond, size = away[::2, ::2] - clear, look.size
-    departure = look.departure[::2, ::2]
+    beyond, darkening = beyond[::2, ::2], darkening[::2, ::2]
     near, far = (
-        -departure[(beyond > low * size) & (beyond <= high * size)].mean(axis=1)
-        for low, high in (_NEAR_RING, _FAR_RING)
+        darkening[(beyond > low * size) & (beyond <= high * size)] for low, high in (_NEAR_RING, _FAR_RING)
     )
-    if not near.size:
+    shade = float(near.mean()) if near.size else 0.0
+    if shade < _LEAST_DARKENING:
         return False
-    left = abs(float(np.median(far))) if far.size else 0.0  # its mean would count the next line's ink
-    return bool(near.mean() >= _LEAST_DARKENING and left <= _MOST_LEFT * near.mean())
+    left = abs(float(quantile(far, 0.5))) if far.size else 0.0  # its mean would count the next line's ink
+    return left <= _MOST_LEFT * shade
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,26 +91,23 @@ _explained = attrgetter("explained")
 class _Fit:
     """Least squares: which shadow explains what lies beside the strokes."""
 
-    #: Coverage of what throws the shadow, 0..1.
+    #: Coverage of what throws the shadow, 0..1, with room around it for every shift.
     solid: Pixels
-    #: Where a shadow would be seen: rows and columns of sample pixels, and how much darker they are.
-    rows: NDArray[np.intp]
-    columns: NDArray[np.intp]
+    #: Where a shadow would be seen: places in `solid` of sample pixels, and how much darker they are.
+    places: NDArray[np.intp]
     darkening: Pixels
 
     @classmethod
-    def on(cls, darkening: Pixels, solid: Mask, visible: NDArray[np.bool_]) -> _Fit:
-        """Take the samples."""
-        rows, columns = np.nonzero(visible)
-        step = max(1, len(rows) // _SAMPLES)
-        rows, columns = rows[::step], columns[::step]
-        return cls(solid.astype(np.float32) / np.float32(255), rows, columns, darkening[rows, columns])
+    def on(cls, darkening: Pixels, solid: Pixels, samples: NDArray[np.intp], room: int) -> _Fit:
+        """Take the samples, places in `darkening`; `room` is the farthest shift in px."""
+        rows, columns = np.divmod(samples, darkening.shape[1])
+        roomy = cv2.copyMakeBorder(solid, room, room, room, room, cv2.BORDER_REPLICATE)
+        places = (rows + room) * roomy.shape[1] + columns + room
+        return cls(np.asarray(roomy, np.float32), places, darkening.ravel()[samples])
 
     def of(self, soft: Pixels, shift: tuple[int, int], blur: float) -> _Guess:
         """How much a shadow explains, at its best opacity."""
-        height, width = soft.shape
-        rows, columns = self.rows - shift[1], self.columns - shift[0]
-        share = soft[rows.clip(0, height - 1), columns.clip(0, width - 1)]
+        share = soft.ravel()[self.places - (shift[1] * soft.shape[1] + shift[0])]
         return _Guess(
             shift, blur, max(float(share @ self.darkening), 0.0) ** 2 / (float(share @ share) + 1e-3)
         )
@@ -134,27 +130,31 @@ def _downhill(fit: _Fit, shift: tuple[int, int], blur: float, reach: int) -> _Gu
         best = better
 
 
-def _coloured(look: Look, solid: Mask, visible: NDArray[np.bool_], guess: _Guess) -> tuple[Shadow, float]:
+def _coloured(
+    look: Look, darkening: Pixels, solid: Pixels, visible: NDArray[np.intp], guess: _Guess
+) -> tuple[Shadow, float]:
     """A shadow with its colour and opacity, and the share of the darkening that it leaves unexplained."""
     shift = np.array([[1.0, 0.0, guess.shift[0]], [0.0, 1.0, guess.shift[1]]])
-    soft = _softened(solid.astype(np.float32) / np.float32(255), guess.blur)
-    share = np.asarray(cv2.warpAffine(soft, shift, solid.shape[::-1]), np.float32)
-    seen = share[visible]
-    full = seen @ look.departure[visible] / (float(seen @ seen) + 1e-3)
-    beneath = np.median(look.ground[visible][:: max(1, len(seen) // _SAMPLES)], axis=0)
+    share = cv2.warpAffine(_softened(solid, guess.blur), shift, solid.shape[::-1])
+    seen = np.asarray(share, np.float32).ravel()[visible]
+    some = slice(None, None, len(visible) // (4 * _SAMPLES) + 1)
+    full = seen[some] @ look.departure.reshape(-1, 3)[visible[some]] / (float(seen[some] @ seen[some]) + 1e-3)
+    beneath = quantile(look.ground.reshape(-1, 3)[visible[some]], 0.5)
     opacity = float(np.clip((-full / np.maximum(beneath, 1.0)).max(), 0.02, 1.0))
-    darkening = np.asarray(cv2.transform(look.departure, _MEAN), np.float32)
-    before = _averaged(darkening, visible, _GRAIN * look.size)
-    after = _averaged(darkening - share * np.float32(full.mean()), visible, _GRAIN * look.size)
+    before, thrown = _averaged((darkening.ravel()[visible], seen), visible, solid.shape, _GRAIN * look.size)
+    after = before + thrown * np.float32(full.mean())
     unexplained = float(after @ after) / max(float(before @ before), 1.0)
     dx, dy = guess.shift
     colour = as_rgb(beneath + full / opacity)
     return Shadow(colour, float(dx), float(dy), guess.blur, opacity), unexplained
 
 
-def _averaged(field: Pixels, visible: NDArray[np.bool_], sigma: float) -> Pixels:
-    """The local means of the visible part of a field, (N,)."""
-    seen = visible.astype(np.float32)
-    total = np.asarray(cv2.GaussianBlur(field * seen, (0, 0), max(sigma, 0.3)), np.float32)
-    weight = np.asarray(cv2.GaussianBlur(seen, (0, 0), max(sigma, 0.3)), np.float32)
-    return np.asarray(total[visible] / np.maximum(weight[visible], 1e-3), np.float32)
+def _averaged(
+    fields: tuple[Pixels, Pixels], visible: NDArray[np.intp], shape: tuple[int, ...], sigma: float
+) -> tuple[Pixels, Pixels]:
+    """The local means of two fields, (N,), that are known at the visible places only."""
+    layers = np.zeros((shape[0] * shape[1], 3), np.float32)
+    layers[visible] = np.stack([*fields, np.ones(len(visible), np.float32)], axis=1)
+    blurred = cv2.GaussianBlur(layers.reshape(*shape, 3), (0, 0), max(sigma, 0.3)).reshape(-1, 3)[visible]
+    first, second, weight = np.asarray(blurred, np.float32).T
+    return first / np.maximum(weight, 1e-3), second / np.maximum(weight, 1e-3)

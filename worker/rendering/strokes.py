@@ -10,28 +10,30 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.job import Image, Mask, Region, TextBlock
-from worker.rendering.colour import RGB, Pixels, dominant, dot, sample
-from worker.rendering.fonts import FontSet, Shaped
-from worker.rendering.frame import Frame, Rect
+from worker.job import Box, Image, Mask, Region, TextBlock
+from worker.rendering.colour import RGB, Pixels, dominant, dot, quantile, sample
+from worker.rendering.fonts import FontSet
+from worker.rendering.frame import Frame, Rect, page_box
 from worker.rendering.look import departure_of, ground_of
-from worker.rendering.raster import rasterise
+from worker.rendering.raster import Coverage, rasterise
 from worker.rendering.segment import clean
 
 #: Fewest stroke pixels a measure is taken from.
 FEWEST = 24
+#: Text heights around the OCR boxes within which outline and shadow are looked for.
+_AROUND = 0.4
 #: Pixels that tell a percentile.
-_SAMPLES = 2000
+_SAMPLES = 1000
 #: Distance (RGB) of a colour that is neither ground nor stroke.
 _UNLIKE = 64.0
 #: Shares of an OCR box that its ink may be high and wide.
-_INK_HEIGHTS, _INK_WIDTHS = (0.88, 0.8, 0.96, 0.72), (0.94, 0.88, 1.0)
+_INK_HEIGHTS, _INK_WIDTHS = (0.88, 0.8, 0.96, 0.72), (0.92, 1.0)
 #: Likeness below which strokes are hardly the text's; colours tried in their place.
 _UNLIKELY, _COLOURS = 0.12, 4
 #: Smallest piece of a stroke, as a share of the line height's square.
 _SPECK = 0.012
 #: Rows that a line is compared at.
-_TRIAL_ROWS = 20
+_TRIAL_ROWS = 16
 #: Share of the strokes that what lies inside them must have to be looked at.
 _MUCH = 0.15
 #: Correlation by which one shape must resemble the text more than another; the weight it is drawn in.
@@ -41,7 +43,7 @@ _CLEARLY_LIKER, _BOLD = 0.1, 700
 def find_strokes(
     rgb: Image, plate: Image | None, block: TextBlock, region: Region, frame: Frame, fonts: FontSet
 ) -> Region:
-    """The region with nothing but the glyphs' bodies as its strokes.
+    """The region, cut to what its style shows on, with nothing but the glyphs' bodies as its strokes.
 
     Args:
         rgb: The original page, (H, W, 3).
@@ -51,6 +53,7 @@ def find_strokes(
         frame: Its frame.
         fonts: To know the text's shape.
     """
+    region = _near_lines(block, region)
     page, ground = rgb[region.box.slices], ground_of(rgb[region.box.slices], plate, region)
     inside = _inside_lines(block, region)
     strokes = np.asarray(cv2.bitwise_and(region.strokes, inside), np.uint8)
@@ -59,13 +62,16 @@ def find_strokes(
     if np.count_nonzero(strokes) < FEWEST:
         return replace(region, strokes=np.zeros_like(region.strokes))
     likeness = _Likeness.to(block, (region.box.left, region.box.top), frame, fonts)
-    colours = Colours.of(page.astype(np.float32))
-    strokes = _innermost(colours, strokes, likeness)
+    colours = Colours.of(page)
     departure = departure_of(page, ground)
     off_ground = dot(departure, departure)
     fill = dominant(sample(colours.pixels, cores_of(off_ground, strokes)))
+    within = _innermost(colours, strokes, fill, likeness)
+    if within is not strokes:
+        strokes, fill = within, dominant(sample(colours.pixels, cores_of(off_ground, within)))
     # What is nearer to the ground than to the fill is an edge of an outline or a shadow.
-    bodies = np.where((strokes > 0) & (colours.squares_from(fill) <= off_ground), 255, 0).astype(np.uint8)
+    nearer = cv2.compare(colours.squares_from(fill), off_ground, cv2.CMP_LE)
+    bodies = np.asarray(cv2.bitwise_and(strokes, nearer), np.uint8)
     bodies = bodies if np.count_nonzero(bodies) >= FEWEST else strokes
     bodies = _of_fill(colours, bodies, fill, likeness)
     return replace(region, strokes=_likelier(colours, bodies, inside, likeness))
@@ -80,14 +86,31 @@ class Colours:
     _squares: Pixels
 
     @classmethod
-    def of(cls, pixels: Pixels) -> Colours:
+    def of(cls, page: Image) -> Colours:
         """Take the pixels, (h, w, 3)."""
+        pixels = page.astype(np.float32)
         return cls(pixels, dot(pixels, pixels))
 
     def squares_from(self, colour: RGB) -> Pixels:
         """Squared distance (RGB) of each pixel to one colour."""
         matrix = np.array([[*(-2.0 * channel for channel in colour), np.dot(colour, colour)]], np.float32)
         return np.asarray(cv2.transform(self.pixels, matrix), np.float32) + self._squares
+
+    def near(self, colour: RGB, distance: float) -> Mask:
+        """255 where the pixels are at most so far (RGB) from one colour."""
+        return np.asarray(cv2.inRange(self.squares_from(colour), -1.0, distance**2), np.uint8)
+
+
+def _near_lines(block: TextBlock, region: Region) -> Region:
+    """The region cut to the OCR boxes and what outline and shadow need around them."""
+    corners, box = np.concatenate([line.polygon for line in block.lines]), region.box
+    around = page_box(corners, box.right, box.bottom, margin=_AROUND * block.text_height)
+    cut = Box(max(around.left, box.left), max(around.top, box.top), around.right, around.bottom)
+    if not (cut.width > 0 and cut.height > 0):
+        return region
+    rows = slice(cut.top - box.top, cut.bottom - box.top)
+    columns = slice(cut.left - box.left, cut.right - box.left)
+    return Region(region.block_id, cut, region.mask[rows, columns], region.strokes[rows, columns])
 
 
 def _inside_lines(block: TextBlock, region: Region) -> Mask:
@@ -106,7 +129,7 @@ def _guess_strokes(page: Image, ground: Image) -> Mask:
     return np.asarray(strokes if threshold >= 12 else np.zeros_like(distance), np.uint8)
 
 
-def _innermost(colours: Colours, strokes: Mask, likeness: _Likeness | None) -> Mask:
+def _innermost(colours: Colours, strokes: Mask, fill: RGB, likeness: _Likeness | None) -> Mask:
     """The bodies inside an outline, where what was taken for strokes is the outline, alone or with them.
 
     The counters of a glyph show the ground; what a closed outline surrounds shows another colour, and has
@@ -114,20 +137,15 @@ def _innermost(colours: Colours, strokes: Mask, likeness: _Likeness | None) -> M
     """
     if likeness is None:
         return strokes
-    fill = dominant(sample(colours.pixels, strokes))
-    alike = np.where(colours.squares_from(fill) <= _UNLIKE**2, 255, 0).astype(np.uint8)
+    alike = colours.near(fill, _UNLIKE)
     hull = np.zeros_like(strokes)
     contours, _ = cv2.findContours(strokes, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     cv2.drawContours(hull, contours, -1, 255, cv2.FILLED)
     unlike = cv2.subtract(hull, cv2.dilate(alike, np.ones((3, 3), np.uint8)))
     if np.count_nonzero(unlike) < _MUCH * np.count_nonzero(strokes):
         return strokes
-    body = colours.squares_from(dominant(sample(colours.pixels, np.asarray(unlike, np.uint8)))) <= _UNLIKE**2
-    candidates = [
-        strokes,
-        np.asarray(cv2.bitwise_and(hull, alike), np.uint8),
-        np.where(body, hull, 0).astype(np.uint8),
-    ]
+    body = colours.near(dominant(sample(colours.pixels, np.asarray(unlike, np.uint8))), _UNLIKE)
+    candidates = [strokes, *(np.asarray(cv2.bitwise_and(hull, ink), np.uint8) for ink in (alike, body))]
     likely = [likeness.of(candidate) for candidate in candidates]
     best = int(np.argmax(likely))
     if likely[best] <= likely[0] + _CLEARLY_LIKER:
@@ -145,22 +163,22 @@ def _likelier(colours: Colours, strokes: Mask, inside: Mask, likeness: _Likeness
     found = likeness.of(strokes, enough=_UNLIKELY)
     if found >= _UNLIKELY:
         return strokes
-    best, least, rest = strokes, found + 2 * _CLEARLY_LIKER, inside > 0
+    best, least, rest = strokes, found + 2 * _CLEARLY_LIKER, inside
     for _ in range(_COLOURS):
         if np.count_nonzero(rest) < FEWEST:
             break
-        near = colours.squares_from(dominant(sample(colours.pixels, rest))) <= (_UNLIKE / 2) ** 2
-        ink = np.where(near & (inside > 0), 255, 0).astype(np.uint8)
+        near = colours.near(dominant(sample(colours.pixels, rest)), _UNLIKE / 2)
+        ink = np.asarray(cv2.bitwise_and(near, inside), np.uint8)
         likely = likeness.of(ink)
         if likely > least:
             best, least = ink, likely
-        rest &= ~near
+        rest = np.asarray(cv2.subtract(rest, near), np.uint8)
     return best
 
 
 def _of_fill(colours: Colours, strokes: Mask, fill: RGB, likeness: _Likeness | None) -> Mask:
     """The strokes without ink of other colours (a stripe, a motif), where that spells the text better."""
-    alike = np.where(colours.squares_from(fill) <= _UNLIKE**2, strokes, 0).astype(np.uint8)
+    alike = np.asarray(cv2.bitwise_and(strokes, colours.near(fill, _UNLIKE)), np.uint8)
     left = np.count_nonzero(alike)
     if likeness is None or left < FEWEST or left > (1 - _MUCH) * np.count_nonzero(strokes):
         return strokes
@@ -179,7 +197,8 @@ def _without_specks(strokes: Mask, least: float) -> Mask:
 class _Likeness:
     """How much a mask looks like a block's longest line."""
 
-    shaped: Shaped
+    #: The line in our font, as high as _TRIAL_ROWS.
+    drawn: Coverage
     #: Of the OCR's line, in the frame.
     box: Rect
     frame: Frame
@@ -188,30 +207,33 @@ class _Likeness:
 
     @classmethod
     def to(cls, block: TextBlock, origin: tuple[int, int], frame: Frame, fonts: FontSet) -> _Likeness | None:
-        """Shape the line; None for vertical text, which no line can be compared with."""
+        """Draw the line; None for text without ink, and for vertical text, which is no line."""
         if block.vertical:
             return None
         longest = max(block.lines, key=lambda line: len(line.text))
         shaped = fonts.shape(clean(longest.text), "zh", _BOLD)
-        return cls(shaped, frame.rect_around(longest.polygon), frame, origin)
+        width, height = shaped.right - shaped.left, shaped.top - shaped.bottom
+        if min(width, height) <= 0:
+            return None
+        size = _TRIAL_ROWS / height
+        start = (shaped, -shaped.left * size, shaped.top * size)
+        drawn = rasterise([start], size, (_TRIAL_ROWS, math.ceil(width * size)))
+        return cls(drawn, frame.rect_around(longest.polygon), frame, origin)
 
     def of(self, mask: Mask, enough: float = 1.0) -> float:
         """Best correlation of a mask with the text, drawn about as large as the OCR box, or one `enough`."""
-        strokes, shaped = self.frame.cut(mask, self.box, self.origin)[0], self.shaped
+        strokes, _ = self.frame.cut(mask, self.box, self.origin)
         if min(strokes.shape) and strokes.shape[0] > _TRIAL_ROWS:
             shape = (max(1, round(strokes.shape[1] * _TRIAL_ROWS / strokes.shape[0])), _TRIAL_ROWS)
             strokes = np.asarray(cv2.resize(strokes, shape, interpolation=cv2.INTER_AREA), np.uint8)
         rows, columns = strokes.shape
-        if not strokes.any() or shaped.right <= shaped.left or shaped.top <= shaped.bottom:
+        if not strokes.any():
             return 0.0
-        size = rows / (shaped.top - shaped.bottom)
-        room = (rows, max(1, math.ceil((shaped.right - shaped.left) * size)))
-        drawn = rasterise([(shaped, -shaped.left * size, shaped.top * size)], size, room)
-        seen = strokes.astype(np.float32) / np.float32(255)
+        seen = strokes.astype(np.float32)
         best = 0.0
         for height, width in itertools.product(_INK_HEIGHTS, _INK_WIDTHS):
             shape = (max(1, round(width * columns)), max(1, round(height * rows)))
-            fitted = cv2.resize(drawn, shape, interpolation=cv2.INTER_AREA)
+            fitted = cv2.resize(self.drawn, shape, interpolation=cv2.INTER_LINEAR)
             best = max(best, float(cv2.matchTemplate(seen, fitted, cv2.TM_CCOEFF_NORMED).max()))
             if best >= enough:
                 break
@@ -226,9 +248,10 @@ def cores_of(off_ground: Pixels, strokes: Mask) -> NDArray[np.bool_]:
         strokes: The glyph bodies, same shape.
     """
     depth = np.asarray(cv2.distanceTransform(strokes, cv2.DIST_L2, 3), np.float32)
-    inked = np.flatnonzero(strokes)
-    deepest = float(np.percentile(depth.ravel()[inked[:: len(inked) // _SAMPLES + 1]], 95))
+    inked = np.flatnonzero(strokes > 0)
+    inked = inked[:: len(inked) // _SAMPLES + 1]
+    deepest = float(quantile(depth.ravel()[inked], 0.95))
     if deepest >= 2.5:
         return np.asarray(depth >= max(0.6 * deepest, 1.9))
-    least = np.percentile(off_ground.ravel()[inked[:: len(inked) // _SAMPLES + 1]], 75)
+    least = quantile(off_ground.ravel()[inked], 0.75)
     return (strokes > 0) & (off_ground >= least)

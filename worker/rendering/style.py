@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +21,7 @@ from worker.rendering.colour import (
     dominant,
     dot,
     legible,
+    quantile,
     sample,
 )
 from worker.rendering.effects import Outline, Shadow, distance_from, find_outline
@@ -39,6 +41,8 @@ _GRADIENT_DIFFERENCE, _GRADIENT_FIT = 12.0, 0.75
 _FARTHEST_MOVE, _SHADED, _SHADE_BLUR = 40.0, 4.5, 0.08
 #: Fills whose channels deviate by less (levels) are one colour.
 _FLAT = 5.0
+#: Pixels that tell a gradient.
+_SAMPLES = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ def measure_style(
     """
     look = look_at(rgb, plate, region, ink.size)
     page, ground = look.page, look.ground
-    ground_colour = as_rgb(np.median(ground.reshape(-1, 3)[:: max(1, ground.size // 15000)], axis=0))
+    ground_colour = as_rgb(quantile(ground.reshape(-1, 3)[:: max(1, ground.size // 6000)], 0.5))
     if np.count_nonzero(look.strokes) < FEWEST:
         black_or_white = legible(ground_colour, ground_colour, least=7.0)
         return Style(_flat(black_or_white), ground_colour, weight=400)
@@ -146,11 +150,11 @@ def _flat(colour: RGB) -> Fill:
 
 def _gradient(look: Look, cores: NDArray[np.bool_], ink: Ink, region: Region) -> Fill | None:
     """A fill that changes steadily down each line, or along the block; None where one colour is enough."""
-    rows, columns = np.nonzero(cores)
-    step = max(1, len(rows) // 1500)
-    rows, columns = rows[::step], columns[::step]
+    places = np.flatnonzero(cores)
+    rows, columns = np.divmod(places[:: len(places) // _SAMPLES + 1], cores.shape[1])
     colours = look.page[rows, columns]
-    if float(colours.std(axis=0).max()) < _FLAT:
+    _, deviations = cv2.meanStdDev(colours.reshape(-1, 1, 3))
+    if float(deviations.max()) < _FLAT:
         return None
     scale = look.reduction
     points = np.stack(
@@ -175,12 +179,14 @@ def _ends(place: NDArray[np.float64], colours: Pixels) -> tuple[RGB, RGB] | None
     for low in np.arange(8) / 8:
         inside = colours[(place >= low) & (place < low + 1 / 8)]
         if len(inside) >= 6:
-            bands.append((low + 1 / 16, np.median(inside, axis=0)))
+            bands.append((low + 1 / 16, quantile(inside, 0.5)))
     if len(bands) < 5:
         return None
     at = np.array([place for place, _ in bands])
     medians = np.array([colour for _, colour in bands])
-    slope, start = np.polyfit(at, medians, 1)
+    offset = at - at.mean()
+    slope = offset @ medians / (offset @ offset)
+    start = medians.mean(axis=0) - slope * at.mean()
     spread = float(((medians - medians.mean(axis=0)) ** 2).sum())
     rest = float(((medians - (start + np.outer(at, slope))) ** 2).sum())
     first, last = as_rgb(start), as_rgb(start + slope)

@@ -7,7 +7,7 @@ import math
 import cv2
 import numpy as np
 
-from worker.rendering.colour import RGB, Pixels, sample, shares_along
+from worker.rendering.colour import RGB, Pixels, dot, quantile
 from worker.rendering.fonts import FontSet
 from worker.rendering.look import Look
 from worker.rendering.raster import rasterise
@@ -19,6 +19,7 @@ _LONGEST_TRIAL = 5
 _SMALL, _SMALL_WEIGHTS = 16.0, (350, 600)
 #: Distance (RGB) of fill and ground that shows how far each pixel is covered.
 _CONTRAST = 64.0
+_AROUND = np.ones((3, 3), np.uint8)
 
 
 def measure_weight(look: Look, fill: RGB, text: str, fonts: FontSet) -> int:
@@ -47,15 +48,14 @@ def measure_weight(look: Look, fill: RGB, text: str, fonts: FontSet) -> int:
 
 def _coverage(look: Look, fill: RGB) -> Pixels:
     """How far, 0..1, the strokes cover each pixel."""
-    contrast = sample(look.ground, look.strokes) - np.array(fill, np.float32)
-    if float(np.median(np.einsum("ij,ij->i", contrast, contrast))) <= _CONTRAST**2:
+    less = np.array([[-1, 0, 0, fill[0]], [0, -1, 0, fill[1]], [0, 0, -1, fill[2]]], np.float32)
+    axis = np.asarray(cv2.transform(look.ground, less), np.float32)  # fill less ground
+    length = dot(axis, axis)
+    if float(quantile(length[look.strokes > 0], 0.5)) <= _CONTRAST**2:
         return look.strokes.astype(np.float32) / np.float32(255)  # white on white: only the outline tells
-    near = cv2.bitwise_and(look.mask, cv2.dilate(look.strokes, np.ones((3, 3), np.uint8)))
-    places = np.flatnonzero(near)
-    axis = np.array(fill, np.float32) - look.ground.reshape(-1, 3)[places]
-    coverage = np.zeros(look.strokes.shape, np.float32)
-    coverage.ravel()[places] = shares_along(look.departure.reshape(-1, 3)[places], axis)
-    return coverage
+    near = cv2.bitwise_and(look.mask, cv2.dilate(look.strokes, _AROUND))
+    along = np.clip(dot(look.departure, axis) / np.maximum(length, 1.0), 0, 1)
+    return np.asarray(cv2.copyTo(along, near), np.float32)
 
 
 def _stroke_width(coverage: Pixels) -> float:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.unit.rendering.posters import BLACK, Poster
 from worker.job import BlockStatus, Box, Region, TextBlock, TextLine, Translation
+from worker.rendering.columns import split_columns
 from worker.rendering.draw import draw
 from worker.rendering.effects import Outline, Shadow
 from worker.rendering.fonts import FontSet
@@ -80,6 +81,38 @@ def test_a_balloon_s_free_ground_is_used_and_its_lines_are_even(fonts: FontSet) 
     assert [line.text for line in outcome.placed.lines] == ["내 스웨터는", "왜 아직도", "안 오지?"]
     assert outcome.placed.size >= 0.8 * 26
     assert outcome.placed.rect.width > 100
+
+
+def test_columns_between_walls_stay_columns(fonts: FontSet) -> None:
+    poster, block, region = _balloon(("五星好评", "拜托啦啦"), fonts)
+    for picture in (poster.plate, poster.rgb):
+        picture[:, :88] = picture[:, 158:] = picture[:58] = picture[180:] = (120, 120, 120)
+    translation = Translation(0, BlockStatus.TRANSLATED, "헤어컨디셔너세트")
+
+    result = typeset(poster.rgb, poster.plate, [block], [region], [translation], [], fonts, "ko")
+
+    (outcome,) = result.outcomes
+    assert outcome.placed is not None
+    lines = outcome.placed.lines
+    assert "".join(line.text for line in lines) == "헤어컨디셔너세트"
+    assert min(line.left for line in lines[:4]) > max(line.left for line in lines[4:])
+    assert [line.baseline for line in lines[:4]] == [line.baseline for line in lines[4:]]
+    assert outcome.placed.size >= 0.8 * 26
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "columns"),
+    [
+        ("헤어컨디셔너", 1, ["헤어컨디셔너"]),
+        ("올겨울은 정말 따뜻해", 2, ["올겨울은", "정말따뜻해"]),
+        ("올겨울은따뜻해", 2, ["올겨울은", "따뜻해"]),
+        ("아 스물네번의손길", 2, ["아스물네", "번의손길"]),
+        ("정말따뜻해!좋아요", 2, ["정말따뜻해!", "좋아요"]),
+        ("쿵", 3, ["쿵"]),
+    ],
+)
+def test_words_stay_whole_where_columns_stay_even(text: str, count: int, columns: list[str]) -> None:
+    assert ["".join(column) for column in split_columns(text, count)] == columns
 
 
 def test_a_centred_line_that_ends_in_full_width_punctuation_is_centred(fonts: FontSet) -> None:

@@ -306,7 +306,7 @@ def test_text_stays_on_its_ground(
     allowed = np.zeros_like(changed)
     for outcome in drawn:
         assert outcome.placed is not None
-        assert outcome.placed.size <= size * 1.08
+        assert outcome.placed.size <= size * 1.08 + 1  # the mask knows whole px only
         grown = outcome.placed.frame.quad(outcome.placed.rect.grown(*[outcome.placed.style.margin + 2] * 2))
         cv2.fillConvexPoly(allowed, np.rint(grown).astype(np.int32), 1)
     for outcome in result.outcomes:
