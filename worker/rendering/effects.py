@@ -18,9 +18,9 @@ from worker.rendering.look import Look
 #: How far (RGB, Euclidean) a pixel lies off the line from ground to fill to be ink of another colour; JPEG's
 #: chroma subsampling moves edges by up to 40.
 _OFF_AXIS = 48.0
-#: Share of the strokes' surroundings an outline covers, where the ground lets it be seen, and in all; a
-#: shadow covers one side only.
-_OUTLINE_COVERS, _LEAST_SEEN = 0.6, 0.3
+#: Share of the strokes' surroundings an outline covers where the ground lets it be seen (a shadow covers one
+#: side only), and the least share that must be seen at all: stripes of the outline's own colour hide most.
+_OUTLINE_COVERS, _LEAST_SEEN = 0.6, 0.12
 #: Share of the pixels at one distance that have the outline's colour while they lie within it.
 _MOST_OF_RING = 0.7
 #: Pixels around the strokes that tell whether there may be an outline, and that tell which.
@@ -120,13 +120,15 @@ def _off_axis(pixels: Pixels, beneath: Pixels, fill: RGB) -> Pixels:
 def _width(alike: NDArray[np.bool_], away: Pixels, near: NDArray[np.intp]) -> float:
     """The distance from the strokes up to which most of the pixels `near` them have the outline's colour.
 
-    Taken on the side where it is least: on another a shadow of the same colour may lengthen it.
+    Taken on the side where it is least: on another a shadow of the same colour may lengthen it. A side that
+    lacks the colour right beside the strokes says nothing: the ground was guessed wrong there.
     """
     rightward = cv2.Sobel(away, cv2.CV_32F, 1, 0, ksize=1).ravel()[near] > 0
     downward = cv2.Sobel(away, cv2.CV_32F, 0, 1, ksize=1).ravel()[near] > 0
     sides = [across & along for across in (rightward, ~rightward) for along in (downward, ~downward)]
     distance = away.ravel()[near]
-    return min((_width_at(alike[side], distance[side]) for side in sides if side.any()), default=0.0)
+    widths = [_width_at(alike[side], distance[side]) for side in sides if side.any()]
+    return min((width for width in widths if width >= _RING), default=min(widths, default=0.0))
 
 
 def _width_at(alike: NDArray[np.bool_], away: Pixels) -> float:
