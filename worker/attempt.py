@@ -26,6 +26,8 @@ Answer = Callable[[], Awaitable[bool]]
 
 #: The circuit of keys that were refused, where the error does not say whose they are.
 _KEYS = "keys"
+#: Ids of jobs that parse are no longer than this; those of others are cut for the log.
+_ID_LENGTH = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +53,26 @@ class Attempts:
         if claim.recorded is not None:
             metrics.JOBS.labels("repeated").inc()
             return partial(self._queue.ack, claim, claim.recorded)
-        try:
-            if self._options.retry.is_poison(claim):
-                raise Poisoned(f"the worker died {claim.crashes} times with this job in hand")
-            job = schemas.parse_job(claim.payload, self._options.default_language)
-            with structlog.contextvars.bound_contextvars(request_id=job.request_id, image_id=job.image_id):
+        with structlog.contextvars.bound_contextvars(**self._ids(claim)):
+            try:
+                if self._options.retry.is_poison(claim):
+                    raise Poisoned(f"the worker died {claim.crashes} times with this job in hand")
+                job = schemas.parse_job(claim.payload, self._options.default_language)
                 return self._succeed(claim, await self._within_deadline(job))
-        except WorkerError as error:
-            return self._fail(claim, error)
-        except Exception:
-            # A bug of ours must end in a result too; the trace goes to the log, not to the outside.
-            _log.exception("job.bug", claim=claim.id)
-            return self._fail(claim, WorkerError("internal error, see the worker's log"))
+            except WorkerError as error:
+                return self._fail(claim, error)
+            except Exception:
+                # A bug of ours must end in a result too; the trace goes to the log, not to the outside.
+                _log.exception("job.bug", claim=claim.id)
+                return self._fail(claim, WorkerError("internal error, see the worker's log"))
+
+    def _ids(self, claim: Claim) -> dict[str, str]:
+        """What every log line of the job says, also of one that cannot be parsed."""
+        identity = schemas.identify(claim.payload, self._options.default_language)
+        if identity is None:
+            return {}
+        ids = {"request_id": identity.request_id, "image_id": identity.image_id}
+        return {name: written[:_ID_LENGTH] for name, written in ids.items()}
 
     async def _within_deadline(self, job: Job) -> Result:
         seconds = self._options.job_deadline_seconds
@@ -77,7 +87,8 @@ class Attempts:
     def _succeed(self, claim: Claim, result: Result) -> Answer:
         for dependency in self._breaker.succeeded():
             _log.info("dependency.back", dependency=dependency)
-        _log.info("job.done", status=result.status, timings_ms=result.timings_ms)
+        timings = {stage: round(spent, 1) for stage, spent in result.timings_ms.items()}
+        _log.info("job.done", status=result.status, timings_ms=timings)
         return partial(
             self._queue.ack, claim, schemas.dump_result(replace(result, attempts=claim.deliveries))
         )

@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import cv2
@@ -32,6 +33,7 @@ from worker.backlog import BacklogSource
 from worker.bootstrap_translation import open_desk, read_glossary
 from worker.budget import PixelBudget
 from worker.consumer import Consumer, ConsumerOptions
+from worker.embedded import MODEL_REPOSITORY
 from worker.errors import SettingsError
 from worker.imaging import codec
 from worker.pipeline import Means, Pipeline, PipelineOptions, Ports
@@ -194,7 +196,7 @@ async def _open_store(settings: StorageSettings, stack: AsyncExitStack) -> tuple
 
 async def _open_inpainter(settings: InpaintSettings, stack: AsyncExitStack) -> tuple[Inpainter, Check]:
     if settings.inpainter == "onnx":
-        local = OnnxInpainter(settings.onnx_model_dir)
+        local = OnnxInpainter(find_models(settings.onnx_model_dir))
         stack.push_async_callback(local.close)
         return local, local
     triton = TritonInpainter(
@@ -204,6 +206,21 @@ async def _open_inpainter(settings: InpaintSettings, stack: AsyncExitStack) -> t
     )
     stack.push_async_callback(triton.close)
     return triton, triton
+
+
+def find_models(directory: Path) -> Path:
+    """ONNX_MODEL_DIR as seen from the working directory, else from the folder that holds the package.
+
+    Raises:
+        SettingsError: It is in neither, as after an installation that is not editable.
+    """
+    for place in (directory, MODEL_REPOSITORY.parent / directory):
+        if place.is_dir():
+            return place
+    raise SettingsError(
+        f"ONNX_MODEL_DIR: there is no folder {directory}; "
+        "set it to the model_repository folder of the repository"
+    )
 
 
 def _consumer_options(settings: Settings) -> ConsumerOptions:

@@ -6,10 +6,10 @@ Each command imports what it needs when it is called: the whole worker takes ove
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -23,6 +23,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
+    # Plain text: what is piped is not drawn in boxes and not wrapped.
+    rich_markup_mode=None,
 )
 app.add_typer(dead.app, name="dead")
 _out = Console()
@@ -31,14 +33,29 @@ _errors = Console(stderr=True)
 OutOption = Annotated[Path, typer.Option("--out", help="Where the files are written.")]
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        from worker.metrics import release
+
+        _say(f"operate-worker {release()}")
+        raise typer.Exit
+
+
 @app.callback()
-def main() -> None:
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Which release this is.")
+    ] = False,
+) -> None:
     """Translates the text inside product images."""
 
 
 @app.command()
 def run() -> None:
-    """Work on jobs from the Redis list until SIGTERM; a second one gives everything back at once."""
+    """Work on jobs from the Redis list until SIGTERM.
+
+    A second one gives everything back at once.
+    """
     from worker.serve import serve
 
     _finish(serve())
@@ -46,7 +63,10 @@ def run() -> None:
 
 @app.command()
 def check() -> None:
-    """Ask each dependency whether it works; one line each, and what to fix."""
+    """Ask each dependency whether it works.
+
+    One line each, and what to fix.
+    """
     from worker.serve import ask_dependencies
 
     if not _finish(ask_dependencies(_out)):
@@ -64,11 +84,12 @@ def submit(
     to: Annotated[str | None, typer.Option("--to", help="Target language, BCP-47.")] = None,
 ) -> None:
     """Push one job onto the processor list, as any producer does."""
-    from worker.submit import build_message, push
+    from worker.submit import build_message, push, read_ocr
 
-    message = build_message(image_url, _read_json(ocr), request_id, image_id, to)
+    with _errors_in_one_line():
+        message = build_message(image_url, read_ocr(ocr), request_id, image_id, to)
     waiting = _finish(push(message))
-    _out.print(f"pushed {message['request_id']}/{message['image_id']}, {waiting} jobs waiting")
+    _say(f"pushed {message['request_id']}/{message['image_id']}, {waiting} jobs waiting")
 
 
 @app.command()
@@ -90,7 +111,10 @@ def translate(
         bool, typer.Option("--plate", help="Write the erased page and the layout too (see render).")
     ] = False,
 ) -> None:
-    """Translate pictures without Redis: writes NAME.ko.EXT and NAME.ko.json."""
+    """Translate pictures without Redis and Triton.
+
+    Writes NAME.ko.EXT and NAME.ko.json.
+    """
     from worker import log
     from worker.local import TranslateRequest, translate_images
 
@@ -116,14 +140,15 @@ def render(
         Path | None, typer.Option("--out", help="Picture to write; default: NAME.png beside it.")
     ] = None,
 ) -> None:
-    """Draw a page again after its layout was edited; nothing is translated or inpainted again."""
+    """Draw a page again after its layout was edited.
+
+    Nothing is translated or inpainted again.
+    """
     from worker.rerender import rerender
 
-    try:
+    with _errors_in_one_line():
         written, milliseconds = rerender(layout, plate, out)
-    except WorkerError as error:
-        _fail(error)
-    _out.print(f"{written}: typeset in {milliseconds:.0f} ms", highlight=False)
+    _say(f"{written}: typeset in {milliseconds:.0f} ms")
 
 
 @app.command()
@@ -133,37 +158,40 @@ def demo(
     ] = None,
     out: OutOption = Path("demo-output"),
 ) -> None:
-    """Run the real worker on the samples, with a private Redis and Triton, and show what came out."""
+    """Run the real worker on the samples, and show what came out.
+
+    With a private Redis and a private Triton.
+    """
     from worker import log
     from worker.demo import run_demo
 
     log.configure(json=False)
     try:
-        failures = run_demo(images or [], out, _out)
+        with _errors_in_one_line():
+            failures = run_demo(images or [], out, _out)
     except KeyboardInterrupt:
         _errors.print("stopped")
         raise typer.Exit(130) from None
-    except WorkerError as error:
-        _fail(error)
     if failures:
         raise typer.Exit(1)
 
 
 def _finish(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run to the end; an error of ours is one line and exit code 1."""
-    try:
+    """Run to the end; see `_errors_in_one_line`."""
+    with _errors_in_one_line():
         return asyncio.run(work)
-    except WorkerError as error:
-        _fail(error)
 
 
-def _fail(error: WorkerError) -> NoReturn:
-    _errors.print(f"[red]{error.code}[/]: {escape(error.message)}", highlight=False, soft_wrap=True)
-    raise typer.Exit(1) from None
-
-
-def _read_json(path: Path) -> Any:
+@contextmanager
+def _errors_in_one_line() -> Iterator[None]:
+    """An error of ours is one line and exit code 1."""
     try:
-        return json.loads(path.read_bytes())
-    except ValueError as error:
-        raise typer.BadParameter(f"{path} is not JSON: {error}") from None
+        yield
+    except WorkerError as error:
+        _errors.print(f"[red]{error.code}[/]: {escape(error.message)}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+
+
+def _say(line: str) -> None:
+    """One line for people, as it is: names and messages may look like markup."""
+    _out.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from worker.adapters.dead_letters import DeadLetters
     from worker.schemas import DeadLetter
 
-app = typer.Typer(
-    help="Jobs that failed for good: look at them, push them again, forget them.", no_args_is_help=True
-)
+app = typer.Typer(help="Look at jobs that failed, push them again, forget them.", no_args_is_help=True)
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 import redis
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -34,13 +35,13 @@ from worker.embedded import (
     picture_server,
 )
 from worker.errors import WorkerError
-from worker.local import path_of
+from worker.local import count, path_of
 from worker.submit import build_message
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 _QUEUE, _RESULTS = "processor_tasks", "hosting_tasks"
-#: Stages in the order of the flow, as the result's timings name them.
-_STAGES = ("fetch", "decode", "translate", "mask", "inpaint", "render", "upload")
+#: The stages that take time where nothing comes from afar, as the result's timings name them.
+_STAGES = ("translate", "mask", "inpaint", "render")
 _PATIENCE_SECONDS = 300.0
 
 
@@ -71,8 +72,10 @@ def run_demo(images: Sequence[Path], out: Path, console: Console) -> int:
         with _servers(Path(scratch), samples, out, console) as (queue, base_url):
             results = _follow(queue, _push(queue, samples, base_url), console)
         rows = [_collect(sample, results[sample.image.stem], out) for sample in samples]
-    _compare(samples, results, out)
+    first = _compare(samples, results, out)
     console.print(_table(rows, out))
+    if first is not None:
+        console.print(f"Open {first} first.", markup=False, highlight=False, soft_wrap=True)
     return sum(result["status"] == "failed" for result in results.values())
 
 
@@ -95,7 +98,7 @@ def _own_samples(images: Sequence[Path], console: Console) -> list[_Sample]:
     for image in images:
         if not image.is_file():
             raise DemoError(f"{image}: no such file")
-        console.print(f"reading the text of {image.name} …", highlight=False)
+        console.print(f"reading the text of {image.name} …", markup=False, highlight=False)
         samples.append(_Sample(image.resolve(), asyncio.run(engine.read_file(image))))
     return samples
 
@@ -209,7 +212,8 @@ def _collect(sample: _Sample, result: dict[str, Any], out: Path) -> list[str]:
         json.dumps(result, ensure_ascii=False, indent=1), encoding="utf-8"
     )
     if result["image_url"] is None:
-        return [f"[red]{sample.image.name}: {result['error']['code']}[/]", "", *[""] * len(_STAGES)]
+        failure = escape(f"{sample.image.name}: {result['error']['code']}")
+        return [f"[red]{failure}[/]", "", *[""] * len(_STAGES)]
     stored = path_of(result["image_url"])
     target = out / f"{name}.{result['target_language']}{stored.suffix}"
     shutil.copy(stored, target)
@@ -218,32 +222,40 @@ def _collect(sample: _Sample, result: dict[str, Any], out: Path) -> list[str]:
     if result["plate_url"] is not None:
         plate = out / f"{name}.plate.png"
         shutil.copy(path_of(result["plate_url"]), plate)
-    translated = sum(block["status"] == "translated" for block in result["blocks"])
+    blocks = count(block["status"] for block in result["blocks"])
     timings = [f"{result['timings_ms'].get(stage, 0):.0f}" for stage in _STAGES]
-    return [target.name, f"{translated}/{len(result['blocks'])}", *timings]
+    return [escape(target.name), blocks, *timings]
 
 
-def _compare(samples: Sequence[_Sample], results: dict[str, dict[str, Any]], out: Path) -> None:
-    """Write original, plate and translation side by side: each page for itself, and all on one sheet."""
-    pages = []
+def _compare(samples: Sequence[_Sample], results: dict[str, dict[str, Any]], out: Path) -> Path | None:
+    """Write original, plate and translation side by side: each page for itself, and all on one sheet.
+
+    Returns:
+        The file to look at first; None where nothing was erased.
+    """
+    pages, first = [], None
     for sample in samples:
         name, result = sample.image.stem, results[sample.image.stem]
         if result["plate_url"] is not None:
             translated = out / f"{name}.{result['target_language']}{path_of(result['image_url']).suffix}"
             pages.append([sample.image, out / f"{name}.plate.png", translated])
-            side_by_side(pages[-1], out / f"{name}.side-by-side.jpg")
+            first = out / f"{name}.side-by-side.jpg"
+            side_by_side(pages[-1], first)
     if len(pages) > 1:
-        contact_sheet(pages, out / "contact-sheet.jpg")
+        first = out / "contact-sheet.jpg"
+        contact_sheet(pages, first)
+    return first
 
 
 def _table(rows: Sequence[Sequence[str]], out: Path) -> Table:
     """One row for each picture; narrow enough for 80 columns."""
-    caption = f"blocks: translated/all; stages: milliseconds; pictures in {out}/"
+    caption = escape(f"stages: milliseconds; pictures in {out}/")
     table = Table(
         box=None, padding=(0, 1, 0, 0), header_style="bold", caption=caption, caption_justify="left"
     )
     table.add_column("output file", no_wrap=True)
-    for name in ("blocks", *_STAGES):
+    table.add_column("blocks")
+    for name in _STAGES:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*row)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -17,9 +17,8 @@ from rich.console import Console
 
 from worker import schemas
 from worker.bootstrap import local_source, local_store, open_ocr, open_pipeline
-from worker.embedded import MODEL_REPOSITORY
 from worker.errors import WorkerError
-from worker.job import Failure, JobStatus, Result
+from worker.job import BlockStatus, Failure, JobStatus, Result
 from worker.pipeline import Pipeline
 from worker.settings import (
     InpaintSettings,
@@ -31,7 +30,7 @@ from worker.settings import (
     TranslateSettings,
     read_group,
 )
-from worker.submit import build_message
+from worker.submit import build_message, read_ocr
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +51,7 @@ async def translate_images(request: TranslateRequest, console: Console) -> int:
 
     Raises:
         SettingsError: A setting is missing, or there is no model.
+        BadOcr: The file with the OCR result is not JSON.
     """
     with tempfile.TemporaryDirectory(prefix="operate-translate-") as scratch:
         settings = _settings(request, Path(scratch))
@@ -71,29 +71,45 @@ async def _translate(
     except WorkerError as error:
         result = schemas.failed(payload, request.language, Failure(error.code, error.message), attempts=1)
     await asyncio.to_thread(_write, result, image.stem, request)
-    detail = result.failure.message if result.failure else f"{len(result.blocks)} blocks"
-    console.print(f"{image.name}: {result.status}, {detail}", highlight=False)
+    detail = result.failure.message if result.failure else count(block.status for block in result.blocks)
+    line = f"{image.name}: {result.status}, {detail}"
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
     return result.status
 
 
 async def _ocr_result(image: Path, request: TranslateRequest) -> Any:
     if request.ocr is None:
         return await open_ocr().read_file(image)
-    return json.loads(await asyncio.to_thread(request.ocr.read_bytes))
+    return await asyncio.to_thread(read_ocr, request.ocr)
 
 
 def _write(result: Result, name: str, request: TranslateRequest) -> None:
-    """Move what the store got to its place, under the picture's own name."""
+    """Move what the store got to its place, under the picture's own name; the result names its neighbours."""
     request.out.mkdir(parents=True, exist_ok=True)
     named = f"{name}.{request.language}"
-    (request.out / f"{named}.json").write_bytes(schemas.dump_result(result))
-    if result.image_url is not None:
-        stored = path_of(result.image_url)
-        shutil.move(stored, request.out / f"{named}{stored.suffix}")
-    if result.plate_url is not None:
-        shutil.move(path_of(result.plate_url), request.out / f"{name}.plate.png")
-    if result.layout_url is not None:
-        shutil.move(path_of(result.layout_url), request.out / f"{name}.layout.json")
+    written = replace(
+        result,
+        image_url=_move(result.image_url, request.out, named),
+        plate_url=_move(result.plate_url, request.out, f"{name}.plate"),
+        layout_url=_move(result.layout_url, request.out, f"{name}.layout"),
+    )
+    message = json.dumps(json.loads(schemas.dump_result(written)), ensure_ascii=False, indent=1)
+    # What UTF-8 cannot hold, a lone surrogate, becomes the escape that JSON has for it.
+    (request.out / f"{named}.json").write_bytes(f"{message}\n".encode(errors="backslashreplace"))
+
+
+def _move(url: str | None, out: Path, name: str) -> str | None:
+    """Move a stored file to `out`; returns its name there."""
+    if url is None:
+        return None
+    stored = path_of(url)
+    return Path(shutil.move(stored, out / f"{name}{stored.suffix}")).name
+
+
+def count(statuses: Iterable[str]) -> str:
+    """How many blocks came out in which way: `39 translated, 24 kept`."""
+    found = Counter(map(str, statuses))
+    return ", ".join(f"{found[status]} {status}" for status in BlockStatus if found[status]) or "no text"
 
 
 def path_of(url: str) -> Path:
@@ -102,11 +118,10 @@ def path_of(url: str) -> Path:
 
 
 def _settings(request: TranslateRequest, scratch: Path) -> Settings:
-    models = os.environ.get("ONNX_MODEL_DIR", MODEL_REPOSITORY)
     glossary = {"TRANSLATOR": "glossary", "GLOSSARY_PATH": request.glossary} if request.glossary else {}
     return Settings(
         queue=read_group(QueueSettings),
-        inpaint=read_group(InpaintSettings, INPAINTER="onnx", ONNX_MODEL_DIR=models),
+        inpaint=read_group(InpaintSettings, INPAINTER="onnx"),
         translate=read_group(TranslateSettings, TARGET_LANGUAGE=request.language, **glossary),
         storage=read_group(
             StorageSettings, STORAGE="local", LOCAL_STORAGE_DIR=scratch, STORE_LAYOUT=request.plate

@@ -22,8 +22,11 @@ def configure(*, json: bool, secrets: tuple[str, ...] = (), stream: TextIO | Non
         secrets: Values that are masked wherever they appear.
         stream: Where to write, stderr by default.
     """
+    stream = stream or sys.stderr
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer(ensure_ascii=False) if json else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if json
+        else structlog.dev.ConsoleRenderer(colors=stream.isatty())
     )
     structlog.configure(
         processors=[
@@ -35,7 +38,7 @@ def configure(*, json: bool, secrets: tuple[str, ...] = (), stream: TextIO | Non
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
 

@@ -131,13 +131,17 @@ REGISTRY.register(_LoopCpu())
 current_stage: ContextVar[str] = ContextVar("current_stage", default="other")
 
 
+def release() -> str:
+    """Which version runs."""
+    try:
+        return version("operate-worker")
+    except PackageNotFoundError:
+        return "unknown"
+
+
 def describe_build() -> None:
     """Say which version runs."""
-    try:
-        release = version("operate-worker")
-    except PackageNotFoundError:
-        release = "unknown"
-    BUILD.info({"version": release, "python": platform.python_version()})
+    BUILD.info({"version": release(), "python": platform.python_version()})
 
 
 @contextmanager

@@ -11,7 +11,7 @@ _URL = re.compile(
     r"(?:/(?P<path>[^?#]*))?(?:\?(?P<query>[^#]*))?"
 )
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+)(?::(?P<port>\d{1,5}))?")
-_SENTINEL_PORT = 26379
+_PORT, _SENTINEL_PORT = 6379, 26379
 _SENTINEL_LOGIN = ("sentinel_username", "sentinel_password")
 
 
@@ -21,6 +21,8 @@ class RedisAddress:
 
     #: As redis-py reads it; behind Sentinels its host is only a place-holder.
     server_url: str = field(repr=False)
+    #: Host and port, or those of the Sentinels, for people: no login, no options.
+    hosts: str = ""
     #: Host and port of each; none: `server_url` is the server itself.
     sentinels: tuple[tuple[str, int], ...] = ()
     #: By what name the Sentinels know the master.
@@ -51,7 +53,8 @@ class RedisAddress:
             _check_database(found["path"] or "")
             if found["hosts"] and _host(found["hosts"]) is None:
                 raise ValueError("must name one host and port, such as redis://host:6379/0")
-            return cls(url, secrets=secrets)
+            name, port = _host(found["hosts"], _PORT) or ("localhost", _PORT)
+            return cls(url, _written(name, port), secrets=secrets)
         service, _, database = (found["path"] or "").partition("/")
         _check_database(database)
         sentinels = tuple(_host(host) for host in found["hosts"].split(","))
@@ -64,6 +67,7 @@ class RedisAddress:
         rest = urlencode([(name, value) for name, value in options if name not in _SENTINEL_LOGIN])
         return cls(
             f"{found['scheme']}://{login}master/{database}?{rest}",
+            ",".join(_written(*sentinel) for sentinel in filter(None, sentinels)),
             tuple(filter(None, sentinels)),
             unquote(service),
             found["scheme"] == "rediss",
@@ -74,10 +78,14 @@ class RedisAddress:
         )
 
 
-def _host(text: str) -> tuple[str, int] | None:
+def _host(text: str, default_port: int = _SENTINEL_PORT) -> tuple[str, int] | None:
     found = _HOST.fullmatch(text)
-    port = int(found["port"] or _SENTINEL_PORT) if found is not None else 0
+    port = int(found["port"] or default_port) if found is not None else 0
     return (found["name"].strip("[]"), port) if found is not None and 0 < port < 1 << 16 else None
+
+
+def _written(name: str, port: int) -> str:
+    return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
 
 
 def _secrets(login: str, query: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import signal
 
+import structlog
 from pydantic import SecretStr
 from rich.console import Console
 from rich.markup import escape
@@ -16,6 +17,8 @@ from worker.errors import WorkerError
 from worker.health import Monitor, Readiness
 from worker.redis_address import RedisAddress
 from worker.settings import Settings
+
+_log = structlog.get_logger(__name__)
 
 
 async def serve() -> None:
@@ -44,7 +47,10 @@ async def serve() -> None:
             Readiness(service.dependencies, stop, lambda: service.consumer.breaker.problems), service.backlog
         )
         async with monitor.listen(settings.service.metrics_host, settings.service.metrics_port):
+            queue = settings.queue
+            _log.info("worker.started", queue=queue.processor_queue, concurrency=queue.concurrency)
             await service.consumer.run(stop, hurry)
+    _log.info("worker.stopped")
 
 
 async def ask_dependencies(out: Console) -> bool:

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import json
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
 from worker.bootstrap_queue import open_server
+from worker.errors import BadOcr
 from worker.settings import QueueSettings, read_group
+
+
+def read_ocr(path: Path) -> Any:
+    """The OCR result in a file.
+
+    Raises:
+        BadOcr: The file is not JSON.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise BadOcr(f"{path} is not JSON: {error}") from None
 
 
 def build_message(

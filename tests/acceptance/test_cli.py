@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
@@ -36,6 +39,23 @@ def test_a_missing_setting_stops_the_start_with_one_line(tmp_path: Path) -> None
     finished = operate("run", cwd=tmp_path, GEMINI_API_KEY="")
     assert finished.returncode == 1
     assert finished.stderr == "settings: GEMINI_API_KEY is missing (or set TRANSLATOR=glossary)\n"
+
+
+def test_the_release_can_be_asked_for(tmp_path: Path) -> None:
+    assert operate("--version", cwd=tmp_path).stdout == f"operate-worker {version('operate-worker')}\n"
+
+
+def test_the_worker_says_when_it_begins_and_when_it_has_stopped(workplace: Workplace) -> None:
+    command = [sys.executable, "-m", "worker", "run"]
+    settings = {**workplace.environment, "CONCURRENCY": "3"}
+    with subprocess.Popen(command, env=settings, stderr=subprocess.PIPE, text=True) as worker:
+        assert worker.stderr is not None
+        for line in worker.stderr:
+            event = json.loads(line)
+            if event["event"] == "worker.started":
+                assert (event["queue"], event["concurrency"]) == ("processor_tasks", 3)
+                worker.send_signal(signal.SIGTERM)
+    assert (event["event"], worker.returncode) == ("worker.stopped", 0)
 
 
 def test_check_has_one_line_for_each_dependency(workplace: Workplace, tmp_path: Path) -> None:
@@ -65,6 +85,8 @@ def test_check_says_what_is_down_and_no_secret(workplace: Workplace, tmp_path: P
     down = [line.split()[1] for line in finished.stdout.splitlines() if line.startswith("down")]
     assert down == ["redis:", "store:"]
     assert "secret" not in finished.stdout + finished.stderr
+    for name in ("REDIS_URL", "R2_ENDPOINT_URL"):
+        assert f": {name} {urlsplit(settings[name]).netloc.rpartition('@')[2]}: " in finished.stdout
 
 
 def test_submit_pushes_a_job_that_the_worker_understands(workplace: Workplace, tmp_path: Path) -> None:
@@ -111,6 +133,12 @@ def test_translate_writes_picture_result_and_plate(tmp_path: Path) -> None:
     result = json.loads((tmp_path / "spec-sheet.ko.json").read_bytes())
     assert result["status"] == "completed"
     assert {block["status"] for block in result["blocks"]} == {"translated", "kept"}
+    assert re.fullmatch(r"spec-sheet.jpg: completed, \d+ translated, \d+ kept\n", finished.stdout)
+    urls = {result[f"{kind}_url"] for kind in ("image", "layout", "plate")}
+    assert written == {*urls, "spec-sheet.ko.json"}
+    text = (tmp_path / "spec-sheet.ko.json").read_text(encoding="utf-8")
+    assert text.endswith("\n}\n")
+    assert result["blocks"][0]["source"] in text
 
 
 def pixels(picture: Path) -> Image:
@@ -219,6 +247,10 @@ def test_the_demo_ends_with_its_pictures(demo: subprocess.Popen[str], tmp_path: 
     assert demo.returncode == 0, output
     wait_for_the_end_of(children)
     assert "glossary" in output.splitlines()[0]
+    assert max(map(len, output.splitlines()[1:-1])) <= 80
+    assert "..." not in output.partition("output file")[2], "nothing is cut"
+    assert re.search(r"spec-sheet.ko.jpg +\d+ translated, \d+ kept ", output)
+    assert output.endswith(f"Open {tmp_path / 'contact-sheet.jpg'} first.\n")
     expected = (
         "spec-sheet.ko.jpg",
         "promotion.plate.png",

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 from dataclasses import replace
 from functools import partial
 
 import pytest
+import structlog
 from redis.asyncio import Redis
 
 from tests.integration.consumers import OPTIONS, QUEUE, Bench, message, succeed, with_deadline
 from tests.integration.queues import cluster
-from worker import schemas
+from worker import log, schemas
 from worker.adapters.redis_queue import RedisQueue
 from worker.consumer import Consumer
 from worker.embedded import EmbeddedRedis
 from worker.errors import (
     AuthError,
+    BadImage,
     InpainterUnavailable,
     SettingsError,
     SourceUnavailable,
@@ -55,6 +59,31 @@ async def test_a_dependency_that_stays_away_costs_the_job_at_its_age_limit(bench
     assert result["error"]["code"] == "store_unavailable"
     assert len(await bench.letters()) == 1
     await bench.assert_nothing_left()
+
+
+async def test_every_line_about_a_job_names_it(bench: Bench, request: pytest.FixtureRequest) -> None:
+    request.addfinalizer(structlog.reset_defaults)
+    log.configure(json=True, stream=(stream := io.StringIO()))
+    failures: list[WorkerError] = [StoreUnavailable("503"), BadImage("no picture")]
+
+    async def job(job: Job) -> Result:
+        if failures:
+            raise failures.pop(0)
+        return replace(await succeed(job), timings_ms={"fetch": 12.3456})
+
+    async with bench.consuming(job):
+        for image_id, changes in (("failed", {}), ("unread", {"ocr_result": 7}), ("done", {})):
+            await bench.push(message(image_id, **changes))
+            await bench.result()
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    told = [line for line in lines if line["event"].startswith("job.")]
+    assert [(line["event"], line["request_id"], line["image_id"]) for line in told] == [
+        ("job.retry", "r1", "failed"),
+        ("job.failed", "r1", "failed"),
+        ("job.failed", "r1", "unread"),
+        ("job.done", "r1", "done"),
+    ]
+    assert told[-1]["timings_ms"] == {"fetch": 12.3}
 
 
 class Switch:

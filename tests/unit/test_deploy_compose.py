@@ -113,6 +113,14 @@ def test_variables_of_the_compose_file_are_documented() -> None:
         assert used <= documented, used - documented
 
 
+def test_a_copied_example_file_changes_nothing() -> None:
+    """Compose puts .env into these: an address of the host would lead nowhere in a container."""
+    copied = dict(re.findall(r"^([A-Z][A-Z0-9_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    for name in FILES:
+        for variable, default in re.findall(r"\$\{([A-Z_0-9]+):-([^}]*)\}", (ROOT / name).read_text()):
+            assert copied.get(variable, default) == default, variable
+
+
 def test_every_service_is_hardened(stack: Any) -> None:
     for name, service in stack["services"].items():
         image = service["image"]

@@ -27,6 +27,19 @@ def test_sentinels_are_taken_apart() -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "hosts"),
+    [
+        ("redis://", "localhost:6379"),
+        ("redis://user:password@h/0?password=other", "h:6379"),
+        ("rediss://:p%40ssword@[::1]:1/0", "[::1]:1"),
+        ("redis+sentinel://:password@h1,[::1]:2/jobs/0?sentinel_password=other", "h1:26379,[::1]:2"),
+    ],
+)
+def test_people_are_told_host_and_port_alone(url: str, hosts: str) -> None:
+    assert RedisAddress.parse(url).hosts == hosts
+
+
+@pytest.mark.parametrize(
     ("url", "complaint"),
     [
         ("", "redis://…"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import aioboto3
 from aiobotocore.config import AioConfig
@@ -40,6 +40,7 @@ class R2Store:
 
     def __init__(self, options: R2Options) -> None:
         self._options = options
+        self._named = f"R2_ENDPOINT_URL {urlsplit(options.endpoint_url).netloc.rpartition('@')[2]}"
         self._exit = AsyncExitStack()
         self._client: Any = None
 
@@ -101,6 +102,6 @@ class R2Store:
                 raise AuthError(message, dependency="store") from None
             if status == 404:
                 raise StoreUnavailable(f"R2_BUCKET: there is no bucket {self._options.bucket}") from None
-            raise StoreUnavailable(f"R2: {code} ({status})") from None
+            raise StoreUnavailable(f"{self._named}: {code} ({status})") from None
         except (BotoCoreError, OSError, TimeoutError) as error:
-            raise StoreUnavailable(f"R2: {type(error).__name__}") from None
+            raise StoreUnavailable(f"{self._named}: {type(error).__name__}") from None

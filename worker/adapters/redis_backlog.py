@@ -7,6 +7,7 @@ from redis.exceptions import RedisError
 from worker.adapters.redis_connect import connect
 from worker.backlog import Backlog
 from worker.errors import QueueUnavailable
+from worker.redis_address import RedisAddress
 
 _TIMEOUT_SECONDS = 2.0
 
@@ -17,6 +18,7 @@ class RedisBacklog:
     def __init__(self, url: str, processor_queue: str) -> None:
         self._queue = processor_queue
         self._redis = connect(url, timeout_seconds=_TIMEOUT_SECONDS)
+        self._named = f"REDIS_URL {RedisAddress.parse(url).hosts}"
 
     async def sample(self) -> Backlog:
         """One round trip."""
@@ -30,7 +32,7 @@ class RedisBacklog:
                 counts.get(f"{queue}:taken")
                 waiting, delayed, claimed, dead, taken = await counts.execute()
         except (RedisError, OSError, TimeoutError) as error:
-            raise QueueUnavailable(f"Redis: {type(error).__name__}") from None
+            raise QueueUnavailable(f"{self._named}: {type(error).__name__}") from None
         return Backlog(waiting, delayed, claimed, dead, int(taken or 0))
 
     async def close(self) -> None:

@@ -18,6 +18,7 @@ from redis.exceptions import (
 
 from worker.adapters.redis_connect import connect
 from worker.errors import AuthError, QueueUnavailable, SettingsError
+from worker.redis_address import RedisAddress
 
 _SOCKET_TIMEOUT = 5.0
 _OLDEST = (6, 2)
@@ -35,6 +36,7 @@ class RedisServer:
 
     def __init__(self, url: str, *, blocking_seconds: float = 0.0) -> None:
         self.client = connect(url, timeout_seconds=_SOCKET_TIMEOUT, blocking_seconds=blocking_seconds)
+        self._named = f"REDIS_URL {RedisAddress.parse(url).hosts}"
         self._scripts: dict[str, AsyncScript] = {}
 
     async def run(self, name: str, keys: Sequence[str], arguments: Sequence[str | bytes | float]) -> Any:
@@ -55,19 +57,19 @@ class RedisServer:
         try:
             return await command
         except (AuthenticationError, NoPermissionError) as error:
-            raise AuthError(f"REDIS_URL: {_words(error)}") from None
+            raise AuthError(f"{self._named}: {_words(error)}") from None
         except MasterNotFoundError as error:
-            raise QueueUnavailable(f"Redis: {_why_no_master(error)}") from error
+            raise QueueUnavailable(f"{self._named}: {_why_no_master(error)}") from error
         except ResponseError as error:
             if isinstance(error, ReadOnlyError) or "READONLY" in str(error):
                 # The master became a replica; a new connection may find the new master.
                 await self.client.connection_pool.disconnect()
-                raise QueueUnavailable("Redis: READONLY, this is a replica") from error
+                raise QueueUnavailable(f"{self._named}: READONLY, this is a replica") from error
             if any(words in str(error) for words in _FORBIDDEN):
-                raise AuthError(f"REDIS_URL: {_words(error)}") from None
-            raise QueueUnavailable(f"Redis: {_words(error)}") from error
+                raise AuthError(f"{self._named}: {_words(error)}") from None
+            raise QueueUnavailable(f"{self._named}: {_words(error)}") from error
         except (RedisError, OSError, TimeoutError) as error:
-            raise QueueUnavailable(f"Redis: {type(error).__name__}") from error
+            raise QueueUnavailable(f"{self._named}: {type(error).__name__}") from error
 
     async def inspect(self) -> tuple[str, float]:
         """One line about the server, and for how many seconds it has run.

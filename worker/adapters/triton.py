@@ -245,7 +245,7 @@ class TritonInpainter:
             status = str(error.status() or "").removeprefix("StatusCode.")
             if status in _TRANSIENT or _UNKNOWN_MODEL in error.message():
                 self._models = {}
-                raise InpainterUnavailable(f"Triton: {status}") from None
+                raise InpainterUnavailable(f"TRITON_URL {self._options.url}: {status}") from None
             raise ModelError(f"Triton: {status}: {error.message()}") from None
 
 
