@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from tests.unit.imaging.pages import block_of, flat, gradient, inked, line
 from worker.errors import ModelError
-from worker.imaging.composite import composite, erased_page, feathered
+from worker.imaging.composite import composite, feathered
 from worker.imaging.mask import find_region
 from worker.imaging.plan import Route
 from worker.imaging.postprocess import restore
 from worker.imaging.preprocess import Prepared, Tile, prepare
 from worker.imaging.regions import group_lines
-from worker.job import Box, Image, Page, Patch, Region, SourceFormat, TextBlock, TextLine
+from worker.job import Box, Image, Patch, Region, TextBlock, TextLine
 
 SIZES = (256, 512)
 
@@ -236,37 +236,6 @@ def test_alpha_fades_inwards_and_not_at_the_pages_edge() -> None:
     assert 0 < alpha[12, 5] < 255
     assert alpha[19, 19] == 255
     assert (feathered(np.full((4, 4), 255, np.uint8), 2) == 255).all()
-
-
-def erased(page: Page) -> Page:
-    """A page without the text that `inked` draws at (30, 40)."""
-    _, text = inked(flat(page.width, page.height), 30, 40)
-    block = block_of(text)
-    prepared = prepare(page.rgb, [block], [find_region(page.rgb, block)], SIZES)
-    return erased_page(page, composite(page.rgb, prepared.fills), prepared.fills)
-
-
-def test_ink_on_a_transparent_ground_leaves_it_transparent() -> None:
-    rgb, _ = inked(flat(300, 120), 30, 40)
-    alpha = np.where((rgb < 250).any(axis=2), 255, 0).astype(np.uint8)
-    alpha[:, 200:] = 255  # another part of the page is opaque
-    plate = erased(Page(rgb, SourceFormat("PNG"), alpha))
-    assert plate.alpha is not None
-    assert not plate.alpha[:, :190].any()
-    assert (plate.alpha[:, 200:] == 255).all()
-    assert plate.rgb.min() >= 250
-
-
-def test_ink_on_an_opaque_or_half_transparent_ground_leaves_it_so() -> None:
-    rgb, _ = inked(flat(300, 120), 30, 40)
-    for level in (255, 128):
-        ground = np.full(rgb.shape[:2], level, np.uint8)
-        ground[:20] = 0
-        alpha = np.where((rgb < 250).any(axis=2), 255, ground).astype(np.uint8)
-        plate = erased(Page(rgb, SourceFormat("PNG"), alpha))
-        assert plate.alpha is not None
-        assert np.abs(plate.alpha.astype(int) - ground).max() <= 1
-    assert erased(Page(rgb, SourceFormat("PNG"))).alpha is None
 
 
 def test_a_wrong_answer_of_the_model_is_a_model_error() -> None:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 
-from worker.job import Box, Image, Region, TextBlock, TextLine
+from worker.job import BlockStatus, Box, Image, Region, TextBlock, TextLine, Translation
 from worker.rendering.align import Alignment
 from worker.rendering.draw import draw
 from worker.rendering.fonts import FontSet
 from worker.rendering.frame import Frame, Rect, page_box
 from worker.rendering.layout import PlacedBlock, PlacedLine
 from worker.rendering.style import Fill, Style
+from worker.rendering.typeset import Typeset, typeset
 
 BLACK = Style(Fill((20, 20, 20), (20, 20, 20)), (255, 255, 255), weight=400)
 
@@ -97,3 +98,17 @@ class Poster:
         mask = np.asarray(cv2.dilate(changed, np.ones((3, 3), np.uint8)), np.uint8)
         strokes = (bodies[box.slices][..., 0] < 100).astype(np.uint8) * 255
         return Region(block.id, box, mask, strokes)
+
+
+def typeset_poster(poster: Poster, *texts: str | None) -> Typeset:
+    """The poster with these translations, block by block; None: untranslated, its ink stays."""
+    translations = [
+        Translation(number, BlockStatus.UNTRANSLATED if text is None else BlockStatus.TRANSLATED, text)
+        for number, text in enumerate(texts)
+    ]
+    plate = poster.rgb.copy()
+    for block, region, text in zip(poster.blocks, poster.regions, texts, strict=True):
+        if text is not None and block.id == region.block_id:
+            area = region.box.slices
+            np.copyto(plate[area], poster.plate[area], where=region.mask[..., None] > 0)
+    return typeset(poster.rgb, plate, poster.blocks, poster.regions, translations, [], poster.fonts, "ko")

@@ -9,30 +9,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.rendering.posters import BLACK, Poster
+from tests.unit.rendering.posters import BLACK, Poster, typeset_poster
 from worker.job import BlockStatus, Flag, Translation
 from worker.rendering.effects import Outline
 from worker.rendering.fonts import FontSet
 from worker.rendering.style import Fill
-from worker.rendering.typeset import Outcome, Typeset, typeset
+from worker.rendering.typeset import Outcome, typeset
 
 _FONTS = FontSet.load()
 _WORDS = st.text("가나다라마바사아자차카타파하영양제품정보", min_size=1, max_size=6)
 _KOREAN = st.lists(_WORDS, min_size=1, max_size=14).map(" ".join)
 _HANZI = st.text("产品信息参数纯臻营养护发素适合所有肤质", min_size=2, max_size=9)
-
-
-def _typeset(poster: Poster, *texts: str | None) -> Typeset:
-    translations = [
-        Translation(number, BlockStatus.UNTRANSLATED if text is None else BlockStatus.TRANSLATED, text)
-        for number, text in enumerate(texts)
-    ]
-    plate = poster.rgb.copy()
-    for block, region, text in zip(poster.blocks, poster.regions, texts, strict=True):
-        if text is not None and block.id == region.block_id:
-            area = region.box.slices
-            np.copyto(plate[area], poster.plate[area], where=region.mask[..., None] > 0)
-    return typeset(poster.rgb, plate, poster.blocks, poster.regions, translations, [], _FONTS, "ko")
 
 
 def _polygon(outcome: Outcome) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
@@ -44,7 +31,7 @@ def test_a_short_translation_takes_the_source_s_place_size_and_colour(fonts: Fon
     poster = Poster.plain(600, 120, fonts)
     poster.write(["纯臻营养护发素"], 40, 80, 40, replace(BLACK, fill=Fill((94, 162, 54), (94, 162, 54))))
 
-    result = _typeset(poster, "영양 컨디셔너")
+    result = typeset_poster(poster, "영양 컨디셔너")
 
     (outcome,) = result.outcomes
     assert outcome.placed is not None
@@ -80,7 +67,7 @@ def test_equal_source_rows_get_equal_sizes(fonts: FontSet) -> None:
     for number, text in enumerate(["品牌名称", "产品信息参数", "适合所有肤质"]):
         poster.write([text], 40, 60 + 60 * number, 30)
 
-    result = _typeset(poster, "브랜드", "제품 정보와 자세한 사양 그리고 더 긴 설명", "모든 피부")
+    result = typeset_poster(poster, "브랜드", "제품 정보와 자세한 사양 그리고 더 긴 설명", "모든 피부")
 
     sizes = {outcome.placed.size for outcome in result.outcomes if outcome.placed is not None}
     assert len(sizes) == 1
@@ -92,7 +79,9 @@ def test_alignment_follows_the_source(fonts: FontSet, left: float, centred: bool
     poster = Poster.plain(600, 300, fonts)
     poster.write(["产品信息参数纯臻", "营养护发素", "适合"], left, 80, 30, centred=centred)
 
-    (outcome,) = _typeset(poster, "제품 정보 그리고 자세한 사양 영양 가득한 헤어 컨디셔너 모두").outcomes
+    (outcome,) = typeset_poster(
+        poster, "제품 정보 그리고 자세한 사양 영양 가득한 헤어 컨디셔너 모두"
+    ).outcomes
 
     assert outcome.placed is not None
     assert len(outcome.placed.lines) > 1
@@ -111,7 +100,7 @@ def test_growth_stops_at_a_rule_the_product_and_the_page_edge(fonts: FontSet) ->
     poster.rgb[:] = poster.plate
     poster.write(["纯臻营养"], 40, 100, 40)
 
-    (outcome,) = _typeset(poster, "퓨어 영양 헤어 컨디셔너 대용량").outcomes
+    (outcome,) = typeset_poster(poster, "퓨어 영양 헤어 컨디셔너 대용량").outcomes
 
     assert _polygon(outcome)[:, 0].max() < 400
 
@@ -121,7 +110,7 @@ def test_a_kept_block_is_never_drawn_over(fonts: FontSet) -> None:
     poster.write(["纯臻营养"], 40, 90, 36)
     kept = poster.write(["限量"], 320, 90, 36)
 
-    (outcome,) = _typeset(poster, "퓨어 영양 헤어 컨디셔너 대용량", None).outcomes
+    (outcome,) = typeset_poster(poster, "퓨어 영양 헤어 컨디셔너 대용량", None).outcomes
 
     assert _polygon(outcome)[:, 0].max() <= kept.polygon[:, 0].min()
 
@@ -164,7 +153,7 @@ def test_missing_glyphs_are_left_out_and_flagged(fonts: FontSet) -> None:
     poster = Poster.plain(600, 120, fonts)
     poster.write(["纯臻营养护发素"], 40, 80, 40)
 
-    result = _typeset(poster, "좋아요 😀")
+    result = typeset_poster(poster, "좋아요 😀")
 
     assert result.outcomes[0].missing == "😀"
     assert result.translations[0].flags == (Flag.MISSING_GLYPH,)
@@ -176,63 +165,11 @@ def test_nothing_to_draw_brings_the_original_back(fonts: FontSet, text: str) -> 
     poster = Poster.plain(600, 120, fonts)
     poster.write(["纯臻营养护发素"], 40, 80, 40)
 
-    result = _typeset(poster, text)
+    result = typeset_poster(poster, text)
 
     assert result.translations[0].status is BlockStatus.UNTRANSLATED
     assert result.translations[0].text is None
     assert np.array_equal(result.rgb, poster.rgb)
-
-
-def test_a_text_below_the_legible_size_is_told_too_long_and_a_shorter_one_is_set_without_measuring_again(
-    fonts: FontSet,
-) -> None:
-    poster = Poster.plain(320, 90, fonts, (240, 240, 240))
-    poster.plate[:, :30] = poster.plate[:, 200:] = (20, 90, 160)
-    poster.rgb[:] = poster.plate
-    poster.write(["纯臻营养"], 50, 58, 34)
-
-    first = _typeset(poster, "퓨어 영양 헤어 컨디셔너 대용량 리필 팩")
-    (too_long,) = first.too_long
-    shorter = "퓨어 영양 컨디셔너"[: too_long.capacity]
-    second = typeset(
-        poster.rgb,
-        poster.plate,
-        poster.blocks,
-        poster.regions,
-        [Translation(0, BlockStatus.TRANSLATED, shorter)],
-        [],
-        fonts,
-        "ko",
-        measured=first.measured,
-    )
-
-    assert (too_long.block_id, first.translations[0].flags) == (0, (Flag.SHRUNK,))
-    assert 3 <= too_long.capacity <= 12
-    assert second.measured is first.measured
-    assert second.too_long == ()
-    assert second.translations[0].flags == ()
-
-
-def test_what_was_measured_for_other_blocks_is_not_used(fonts: FontSet) -> None:
-    poster = Poster.plain(600, 140, fonts)
-    poster.write(["纯臻营养"], 40, 90, 36)
-    poster.write(["限量"], 320, 90, 36)
-    first = _typeset(poster, "퓨어 영양", None)
-    answers = [Translation(number, BlockStatus.TRANSLATED, "한정") for number in (0, 1)]
-
-    second = typeset(
-        poster.rgb,
-        poster.plate,
-        poster.blocks,
-        poster.regions,
-        answers,
-        [],
-        fonts,
-        "ko",
-        measured=first.measured,
-    )
-
-    assert second.measured.block_ids == (0, 1)
 
 
 def test_a_text_far_too_long_is_unfit_with_its_capacity_and_the_original_back(fonts: FontSet) -> None:
@@ -241,7 +178,7 @@ def test_a_text_far_too_long_is_unfit_with_its_capacity_and_the_original_back(fo
     poster.rgb[:] = poster.plate
     poster.write(["小心"], 50, 50, 30)
 
-    result = _typeset(poster, "아주 긴 번역문입니다 " * 40)
+    result = typeset_poster(poster, "아주 긴 번역문입니다 " * 40)
 
     (outcome,) = result.outcomes
     assert outcome.status is BlockStatus.UNFIT
@@ -278,7 +215,7 @@ def test_strange_texts_never_raise(fonts: FontSet, text: str) -> None:
     poster = Poster.plain(160, 60, fonts)
     poster.write(["品"], 20, 40, 20)
 
-    result = _typeset(poster, text)
+    result = typeset_poster(poster, text)
 
     assert result.rgb.shape == poster.rgb.shape
     assert len(result.outcomes) == 1
@@ -299,7 +236,7 @@ def test_text_stays_on_its_ground(
     for number, (source, _) in enumerate(rows):
         poster.write([source], 90, 110 + 1.9 * size * number, size, style, angle=angle)
 
-    result = _typeset(poster, *(text for _, text in rows))
+    result = typeset_poster(poster, *(text for _, text in rows))
 
     drawn = [outcome for outcome in result.outcomes if outcome.placed is not None]
     changed = (result.rgb != 255).any(axis=2).astype(np.uint8)
