@@ -43,7 +43,8 @@ def test_a_killed_worker_loses_nothing(workplace: Workplace) -> None:
     workplace.result()
     for number in range(4):
         workplace.push(image_id=f"i{number}")
-    workplace.wait_until(lambda: workplace.client.hlen("processor_tasks:claims") > 0)
+    # Deliveries are counted once the worker has said which jobs it holds.
+    workplace.wait_until(lambda: bool(workplace.client.keys("processor_tasks:meta:*")))
     victim.send_signal(signal.SIGKILL)
     victim.wait()
     assert workplace.client.hlen("processor_tasks:claims") > 0, "it died with jobs in hand"
