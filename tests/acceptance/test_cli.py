@@ -30,7 +30,7 @@ def operate(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=240,
         check=False,
     )
 
@@ -243,7 +243,7 @@ def wait_for_the_end_of(children: set[int]) -> None:
 
 def test_the_demo_ends_with_its_pictures(demo: subprocess.Popen[str], tmp_path: Path) -> None:
     children = children_of(demo)
-    output, _ = demo.communicate(timeout=100)
+    output, _ = demo.communicate(timeout=240)
     assert demo.returncode == 0, output
     wait_for_the_end_of(children)
     assert "glossary" in output.splitlines()[0]
@@ -263,6 +263,6 @@ def test_the_demo_ends_with_its_pictures(demo: subprocess.Popen[str], tmp_path: 
 def test_the_demo_stops_everything_on_ctrl_c(demo: subprocess.Popen[str]) -> None:
     children = children_of(demo)
     demo.send_signal(signal.SIGINT)
-    output, _ = demo.communicate(timeout=100)
+    output, _ = demo.communicate(timeout=240)
     assert demo.returncode == 130, output
     wait_for_the_end_of(children)
