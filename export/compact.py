@@ -66,8 +66,13 @@ class ConvAct(nn.Sequential):
     def __init__(self, source: int, target: int, stride: int = 1) -> None:
         convolution = nn.Conv2d(source, target, 3, stride, padding=1)
         nn.init.kaiming_normal_(convolution.weight, a=LEAK)
-        nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]  # it has one
+        _start_at_zero(convolution.bias)
         super().__init__(convolution, nn.LeakyReLU(LEAK))
+
+
+def _start_at_zero(weights: Tensor | None) -> None:
+    if weights is not None:
+        nn.init.zeros_(weights)
 
 
 class CompactLama(nn.Module):
@@ -84,18 +89,20 @@ class CompactLama(nn.Module):
         self.fills = Fills()
         self.stem = ConvAct(4 * SEEN, size.detail)
         self.down = ConvAct(size.detail + 4 * SEEN, size.channels, stride=2)
-        self.blocks = nn.Sequential(*(FfcBlock(parts, padding_mode="zeros") for _ in range(size.blocks)))
+        blocks = [FfcBlock(parts, padding_mode="zeros") for _ in range(size.blocks)]
+        self.blocks = nn.Sequential(*blocks)
         self.join = Concat()
         self.up = nn.Sequential(nn.Conv2d(size.channels, 4 * size.detail, 3, padding=1), nn.PixelShuffle(2))
         self.fuse = ConvAct(2 * size.detail, 2 * size.detail)
         self.head = nn.Conv2d(2 * size.detail, 4 * SAID, 3, padding=1)
         self.parts = parts
         # Training starts at the fills' own answer, with blocks that are nearly the identity.
-        for block in self.blocks:
-            for norm in (block.conv2.bn_l, block.conv2.bn_g):  # type: ignore[union-attr]
-                nn.init.constant_(norm.weight, BLOCK_GAIN)  # type: ignore[union-attr, arg-type]
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+        for block in blocks:
+            for norm in (block.conv2.bn_l, block.conv2.bn_g):
+                if norm is not None:
+                    nn.init.constant_(norm.weight, BLOCK_GAIN)
+        _start_at_zero(self.head.weight)
+        _start_at_zero(self.head.bias)
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """Predict the picture; arguments and result as in `export.lama.Lama.forward`, not clipped to 0..1."""

@@ -9,12 +9,15 @@ columns.
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from export.lama import FourierUnit, SpectralTransform
 from export.prefill import GlobalWaves
+
+M = TypeVar("M", bound=nn.Module)
 
 
 class MatrixFourierUnit(nn.Module):
@@ -110,8 +113,8 @@ def _waves(length: int) -> tuple[Tensor, Tensor]:
 
 
 def with_matrices(
-    model: nn.Module, tile: tuple[int, int], bottleneck: tuple[int, int], *, float32: bool = False
-) -> nn.Module:
+    model: M, tile: tuple[int, int], bottleneck: tuple[int, int], *, float32: bool = False
+) -> M:
     """Replace, in place, every Fourier transform of a folded module by its matrix form.
 
     Args:
@@ -126,5 +129,5 @@ def with_matrices(
             module.transform = DftMatrices(*tile)
     for module in model.modules():
         if isinstance(module, SpectralTransform) and isinstance(module.fu, FourierUnit):
-            module.fu = MatrixFourierUnit(module.fu, matrices, float32=float32)  # type: ignore[assignment]
+            module.fu = MatrixFourierUnit(module.fu, matrices, float32=float32)
     return model

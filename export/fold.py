@@ -23,9 +23,9 @@ def folded(model: M) -> M:
     for module in list(model.modules()):
         if isinstance(module, FfcBnAct):
             _fold_ffc(module)
-        elif isinstance(module, FourierUnit):
+        elif isinstance(module, FourierUnit) and isinstance(module.bn, nn.BatchNorm2d):
             _fold_into([module.conv_layer], module.bn)
-            module.bn = nn.Identity()  # type: ignore[assignment]
+            module.bn = nn.Identity()
         elif isinstance(module, nn.Sequential):
             _fold_sequence(module)
     left = [name for name, module in model.named_modules() if isinstance(module, nn.BatchNorm2d)]

@@ -71,15 +71,13 @@ class FloatGraph(nn.Module):
                 # Sums over a whole tile, compared with thresholds: float32, whatever the network runs in.
                 module.float()
         self.network = network
-        self.compact = isinstance(model, CompactLama)
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """(B, 3, H, W) and (B, 1, H, W) float32 → (B, 3, H, W) float32."""
         if not self.in_half:
             out: Tensor = self.network(image, mask)
-        elif self.compact:
-            fills = self.network.fills(image, mask)  # type: ignore[operator]
-            out = self.network.refined(fills)  # type: ignore[operator]
+        elif isinstance(self.network, CompactLama):
+            out = self.network.refined(self.network.fills(image, mask))
         else:
             out = self.network(image.half(), mask.half()).float()
         return out

@@ -6,10 +6,14 @@ squares of 2×2 pixels as channels the same sums are a 4×4 convolution from 256
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from export.lama import Lama
+
+M = TypeVar("M", bound=nn.Module)
 
 
 class SquaresConv(nn.Module):
@@ -38,7 +42,7 @@ class SquaresConv(nn.Module):
         return F.pixel_shuffle(self.conv(F.pixel_unshuffle(x, 2)), 2)
 
 
-def with_squares(model: nn.Module) -> nn.Module:
+def with_squares(model: M) -> M:
     """Replace, in place, the last convolution of a folded `Lama`; any other module stays as it is."""
     if isinstance(model, Lama):
         last = model.model[-2]

@@ -46,7 +46,8 @@ class FourierUnit(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv_layer = nn.Conv2d(2 * channels, 2 * channels, 1, bias=False)
-        self.bn = nn.BatchNorm2d(2 * channels)
+        #: A BatchNorm until it is folded (`export.fold`).
+        self.bn: nn.Module = nn.BatchNorm2d(2 * channels)
         self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -68,7 +69,8 @@ class SpectralTransform(nn.Module):
         super().__init__()
         half = channels // 2
         self.conv1 = nn.Sequential(nn.Conv2d(channels, half, 1, bias=False), nn.BatchNorm2d(half), nn.ReLU())
-        self.fu = FourierUnit(half)
+        #: A `FourierUnit`, or its matrix form (`export.dft`).
+        self.fu: nn.Module = FourierUnit(half)
         self.conv2 = nn.Conv2d(half, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:

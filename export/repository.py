@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -181,9 +182,9 @@ def _swap(folder: Path, out: Path) -> None:
             target, kept = out / entry.name, folder / "old" / entry.name
             if target.exists():
                 target.rename(kept)
-                undo.append(lambda kept=kept, target=target: kept.rename(target))  # type: ignore[misc]
+                undo.append(partial(kept.rename, target))
             entry.rename(target)
-            undo.append(lambda entry=entry, target=target: target.rename(entry))  # type: ignore[misc]
+            undo.append(partial(target.rename, entry))
     except OSError as error:
         for step in reversed(undo):
             step()

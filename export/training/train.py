@@ -151,7 +151,7 @@ def _step(model: CompactLama, optimizer: torch.optim.Optimizer, image: Tensor, f
     near, hole = fills[:, :3], fills[:, 10:]
     loss = loss_of(predicted, image, near, hole)
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()  # type: ignore[no-untyped-call]  # torch's stub has no types here
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
     return torch.stack([loss.detach(), loss_of(blended(fills), image, near, hole)])

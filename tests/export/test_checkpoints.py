@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import pickle
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -166,8 +167,8 @@ def _short_storage(path: Path) -> None:
         (lambda path: None, "no such file"),
     ],
 )
-def test_files_that_hold_no_lama(make: object, message: str, tmp_path: Path) -> None:
-    make(tmp_path / "file.pt")  # type: ignore[operator]
+def test_files_that_hold_no_lama(make: Callable[[Path], object], message: str, tmp_path: Path) -> None:
+    make(tmp_path / "file.pt")
     with pytest.raises(ExportError, match=message) as error:
         load_model(tmp_path / "file.pt")
     assert "\n" not in str(error.value)

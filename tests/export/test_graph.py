@@ -8,7 +8,7 @@ import pytest
 
 from export.compact import CompactLama
 from export.errors import ExportError
-from export.graph import TileSpec, export_tile, store_half
+from export.graph import Precision, TileSpec, export_tile, store_half
 from export.lama import Lama
 from export.verify import compare, onnx_engine, torch_engine
 from tests.export.weights import tiny_compact, tiny_lama
@@ -110,10 +110,10 @@ def test_only_255_means_hole_and_values_between_split_in_the_middle(
 
 @pytest.mark.parametrize("precision", ["fp16", "fp16-fft32"])
 def test_half_precision_is_close_and_keeps_the_contract(
-    exported_anew: Lama | CompactLama, precision: str, tmp_path: Path
+    exported_anew: Lama | CompactLama, precision: Precision, tmp_path: Path
 ) -> None:
     path = tmp_path / "model.onnx"
-    export_tile(exported_anew, TileSpec(64, 64, precision), path)  # type: ignore[arg-type]
+    export_tile(exported_anew, TileSpec(64, 64, precision), path)
     row = compare("half", onnx_engine(path), torch_engine(exported_anew), 64, path, (1, 2))
     assert row.psnr >= 50
 

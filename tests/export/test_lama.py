@@ -74,7 +74,7 @@ def test_matrices_are_the_fft(height: int, width: int, channels: int, seed: int)
     """Odd and even sizes; after the ReLU the first and last column are no real signal's spectrum."""
     torch.manual_seed(seed)
     unit = FourierUnit(channels).eval()
-    unit.bn = torch.nn.Identity()  # type: ignore[assignment]  # as folding does
+    unit.bn = torch.nn.Identity()  # as folding does
     x = torch.randn(2, channels, height, width)
     with torch.no_grad():
         ours = MatrixFourierUnit(unit, DftMatrices(height, width))(x)

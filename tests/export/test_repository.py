@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from export.build import BuildOptions, build
 from export.errors import ExportError
-from export.repository import staged, write_config, write_plan_script
+from export.repository import Target, staged, write_config, write_plan_script
 from tests.export.weights import save_safetensors, tiny_lama
 
 
@@ -25,17 +27,9 @@ def old(tmp_path: Path) -> Path:
     return out
 
 
-def _options(tmp_path: Path, out: Path, **changes: object) -> BuildOptions:
+def _options(tmp_path: Path, out: Path, **changes: Any) -> BuildOptions:
     weights = save_safetensors(tiny_lama(), tmp_path / "weights.safetensors")
-    fields: dict[str, object] = {
-        "weights": str(weights),
-        "target": "cpu",
-        "tiles": (64,),
-        "precision": "fp32",
-        "out": out,
-        "cache": tmp_path,
-    }
-    return BuildOptions(**(fields | changes))  # type: ignore[arg-type]
+    return replace(BuildOptions(str(weights), "cpu", (64,), "fp32", out, tmp_path), **changes)
 
 
 def test_a_build_replaces_its_models_and_nothing_else(tmp_path: Path, old: Path) -> None:
@@ -118,8 +112,8 @@ def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
         ("tensorrt", ['platform: "tensorrt_plan"', "KIND_GPU"]),
     ],
 )
-def test_configs(target: str, expected: list[str], tmp_path: Path) -> None:
-    write_config(tmp_path, 256, target, "fp16")  # type: ignore[arg-type]
+def test_configs(target: Target, expected: list[str], tmp_path: Path) -> None:
+    write_config(tmp_path, 256, target, "fp16")
     config = (tmp_path / "lama_256" / "config.pbtxt").read_text()
     common = [
         'name: "lama_256"',
