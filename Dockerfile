@@ -16,7 +16,8 @@ RUN /opt/worker/bin/pip install --no-deps . && /opt/worker/bin/pip check
 
 # LaMa checkpoint → verified model repository, written to the volume that Triton serves.
 FROM ${PYTHON_IMAGE} AS export
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1
+# torch asks for a user's name and home; user 1000 has neither here.
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 USER=export HOME=/tmp
 WORKDIR /app
 COPY export/requirements.txt export/requirements.txt
 RUN pip install --extra-index-url https://download.pytorch.org/whl/cpu -r export/requirements.txt
@@ -29,7 +30,8 @@ CMD ["build", "--weights", "big-lama", "--target", "onnxruntime", "--out", "/mod
 
 # The shipped models on a CPU: Python backend with ONNX Runtime. numpy 1 suits every release of that backend.
 FROM ${TRITON_IMAGE} AS triton-cpu
-RUN pip install --no-cache-dir numpy==1.26.4 onnxruntime==1.22.1
+# Its Python belongs to the operating system's packages; in an image that only serves models that is no loss.
+RUN pip install --no-cache-dir --break-system-packages numpy==1.26.4 onnxruntime==1.22.1
 COPY model_repository /models
 USER 1000:1000
 

@@ -5,13 +5,16 @@ VENV := .venv
 TRITON := .venv-triton
 EXPORT := .venv-export
 BIN := $(VENV)/bin
+# As the worker sets it for itself: tests and benchmarks load numpy before it.
+export OPENBLAS_NUM_THREADS := 1
 
 # nvidia-pytriton carries a real tritonserver; it needs numpy < 2, hence an environment of its own.
 TRITON_PACKAGES := nvidia-pytriton==0.7.0 "numpy<2" "opencv-python-headless<4.12" "onnxruntime>=1.20"
 # --no-deps: its requirement opencv-python and our opencv-python-headless both own `cv2`.
 RAPIDOCR := rapidocr-onnxruntime==1.4.4
 EXPORT_TEST := "mypy>=1.18" "pytest>=8.4" "pytest-asyncio>=1.2" "pytest-timeout>=2.4" "hypothesis>=6.140"
-PIP := -m pip install --quiet --disable-pip-version-check
+# --no-compile: Python compiles what is imported, a small part of what is installed.
+PIP := -m pip install --quiet --disable-pip-version-check --no-compile
 # numpy < 2 has no wheel for Python 3.13: the server then takes an older Python, where there is one.
 TRITON_PYTHON ?= $(shell for python in $(PYTHON) python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info >= (3, 13))' 2>/dev/null && echo $$python && break; done)
@@ -19,25 +22,39 @@ TRITON_PYTHON ?= $(shell for python in $(PYTHON) python3.12 python3.11; do \
 .PHONY: help demo test test-all test-export lint format setup clean bench-transport bench-quality bench-pages bench-legibility bench-typeset bench-queue bench-translation bench-model load load-model constraints chaos audit
 
 help:
-	@echo "make demo                        the samples through the real pipeline, pictures in demo-output/"
-	@echo "make demo IMAGES='a.jpg b.png'   the same for your own pictures"
-	@echo "make test                        linters and all tests but the slow ones"
-	@echo "make test-all                    the slow ones too"
-	@echo "make test-export                 the model export, in an environment with torch"
-	@echo "make bench-transport | bench-quality | bench-pages | bench-legibility | bench-typeset | bench-queue"
-	@echo "make bench-translation | bench-model"
-	@echo "make load | load-model           the whole service, or Triton alone, to saturation (LOAD='--help')"
-	@echo "make chaos JOBS=3000 SEED=1      every fault against real servers, then a random soak"
-	@echo "make audit                       known weaknesses of what the image installs"
-	@echo "make lint | format | setup | constraints | clean"
+	@echo "                       what it does                                                   on two cores"
+	@echo "make demo              the samples through the real pipeline; see demo-output/        20 s, first run 2 min"
+	@echo "  IMAGES='a.jpg b.png' the same for your own pictures"
+	@echo "make test              linters, types and all tests but the slow ones                 10 min"
+	@echo "make test-all          the slow ones too                                              30 min"
+	@echo "make test-export       tests of the model export, in an environment with torch        10 min"
+	@echo "make lint              ruff, mypy, import contracts                                   1 min"
+	@echo "make format            ruff, over everything                                          1 s"
+	@echo "make setup             the environments for worker, tests and Triton                  2 min"
+	@echo
+	@echo "make load              the whole service to saturation (LOAD='--help')                15 min"
+	@echo "make load-model        Triton alone, by perf_analyzer (LOAD='--help')                 10 min"
+	@echo "make bench-quality     erased pages against the truth                                 5 min"
+	@echo "make bench-pages       pages of all sorts, erased: time and traces                    5 min"
+	@echo "make bench-legibility  whether OCR reads what was typeset                             5 min"
+	@echo "make bench-typeset     typesetting: milliseconds a page                               1 min"
+	@echo "make bench-translation calls, tokens and time of the translator                       1 min"
+	@echo "make bench-queue       jobs a second through Redis                                    5 min"
+	@echo "make bench-transport   tiles to Triton: gRPC against shared memory                    2 min"
+	@echo "make bench-model       the compact model in several runtimes                          5 min"
+	@echo "make chaos             every fault on real servers, then a soak (JOBS=3000 SEED=1)    30 min"
+	@echo "make audit             known weaknesses of what the image installs                    1 min"
+	@echo "make constraints       pins anew what the image installs                              1 min"
+	@echo "make clean             removes the environments and demo-output                       1 s"
 
-demo: setup
+demo:
+	@$(MAKE) -s -j2 $(VENV)/.demo $(TRITON)/.ready
 	@$(BIN)/operate-worker demo $(IMAGES)
 
-test: setup lint
+test: setup lint .cache/prometheus/.ready
 	$(BIN)/pytest -m "not slow"
 
-test-all: setup lint
+test-all: setup lint .cache/prometheus/.ready
 	$(BIN)/pytest
 
 # torch stays out of the worker's environments.
@@ -79,6 +96,13 @@ audit: .cache/audit/.ready
 	@chmod +x .cache/perf/bin/perf_analyzer
 	@touch $@
 
+# promtool tries the alerts; where apt does not have it, those tests are skipped.
+.cache/prometheus/.ready:
+	@mkdir -p .cache/prometheus
+	@cd .cache/prometheus && { command -v promtool >/dev/null || { apt-get download prometheus >/dev/null 2>&1 \
+		&& dpkg --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool && rm prometheus_*.deb; }; } \
+		&& touch .ready || echo "no promtool: the alerts are parsed, not tried"
+
 # What the worker's image installs.
 constraints:
 	@rm -rf .cache/constraints && $(PYTHON) -m venv .cache/constraints
@@ -99,15 +123,21 @@ format: setup
 
 # Both environments side by side: the time goes into unpacking.
 setup:
-	@$(MAKE) --no-print-directory -j2 $(VENV)/.ready $(TRITON)/.ready
+	@$(MAKE) -s -j2 $(VENV)/.ready $(TRITON)/.ready
 
-$(VENV)/.ready: pyproject.toml
+# What the demo needs is a third of what the tests need.
+$(VENV)/.demo: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
 		|| { echo "$(PYTHON) is $$($(PYTHON) --version); Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12"; exit 1; }
 	@echo "setting up $(VENV) …"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python $(PIP) -e ".[fonts,demo,ocr,otel,test]"
+	@$(BIN)/python $(PIP) -e ".[fonts,demo,ocr]"
 	@$(BIN)/python $(PIP) --no-deps --ignore-requires-python $(RAPIDOCR)
+	@touch $@
+
+$(VENV)/.ready: $(VENV)/.demo
+	@echo "setting up $(VENV) for tests …"
+	@$(BIN)/python $(PIP) -e ".[fonts,demo,ocr,otel,test]"
 	@touch $@
 
 $(TRITON)/.ready: Makefile

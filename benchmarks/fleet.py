@@ -61,14 +61,15 @@ class Fleet:
         return sum(_cpu_seconds(process.pid) for process in self.processes)
 
     def samples(self) -> dict[tuple[str, str], float]:
-        """The workers' metrics, summed; by name and the value of the first label."""
+        """The workers' metrics, summed; by name and the value of the first label, of tiles their size."""
         found: dict[tuple[str, str], float] = defaultdict(float)
         for port in self.ports:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as reply:
                 text = reply.read().decode()
             for family in text_string_to_metric_families(text):
                 for sample in family.samples:
-                    found[sample.name, next(iter(sample.labels.values()), "")] += sample.value
+                    label = sample.labels.get("size") or next(iter(sample.labels.values()), "")
+                    found[sample.name, label] += sample.value
         return found
 
 

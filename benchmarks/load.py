@@ -146,9 +146,10 @@ def stage_table(run: Run, bare: float) -> Table:
     for name, wall, cpu in rows:
         share = f"{cpu / run.cpu_per_job:.0%}"
         table.add_row(name, "" if wall is None else f"{wall:.3f}", f"{cpu:.3f}", share)
-    tiles = sum(value for (name, _), value in run.samples.items() if name == "operate_tiles_total")
+    tiles = {size: value for (name, size), value in run.samples.items() if name == "operate_tiles_total"}
+    sizes = ", ".join(f"{value / run.jobs:.1f} of {size} px" for size, value in sorted(tiles.items()))
     table.caption = (
-        f"{tiles / run.jobs:.1f} tiles a job; "
+        f"{sum(tiles.values()) / run.jobs:.1f} tiles a job ({sizes}); "
         f"decode + encode of the same pages alone: {bare:.3f} CPU s; the worker takes "
         f"{run.cpu_per_job / bare:.1f} times that"
     )

@@ -100,6 +100,7 @@ class Monitor:
             yield
             return
         application = web.Application()
+        application.router.add_get("/", self._index)
         application.router.add_get("/metrics", self._metrics)
         application.router.add_get("/healthz", self._alive)
         application.router.add_get("/readyz", self._ready)
@@ -113,6 +114,9 @@ class Monitor:
             yield
         finally:
             await runner.cleanup()
+
+    async def _index(self, _: web.Request) -> web.Response:
+        return web.Response(text=f"operate-worker {metrics.release()}: /metrics /healthz /readyz\n")
 
     async def _alive(self, _: web.Request) -> web.Response:
         return web.Response(text="ok\n")

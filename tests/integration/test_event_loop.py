@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import socket
 import time
 from collections.abc import Callable
 from contextvars import Context
@@ -51,6 +52,17 @@ class WatchedLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.TimerHandle:
         return super().call_at(when, self._watched(callback), *args, context=context)
 
+    # Not public: what sockets wake up goes around `call_soon`.
+    def _add_reader(self, fd: int, callback: Callable[[*Ts], object], *args: *Ts) -> asyncio.Handle:
+        loop: Any = super()
+        handle: asyncio.Handle = loop._add_reader(fd, self._watched(callback), *args)
+        return handle
+
+    def _add_writer(self, fd: int, callback: Callable[[*Ts], object], *args: *Ts) -> asyncio.Handle:
+        loop: Any = super()
+        handle: asyncio.Handle = loop._add_writer(fd, self._watched(callback), *args)
+        return handle
+
     def _watched(self, callback: Callable[[*Ts], object]) -> Callable[[*Ts], object]:
         def run(*args: *Ts) -> None:
             started = time.thread_time()
@@ -82,6 +94,46 @@ async def work(loop: WatchedLoop, url: str, pictures: str) -> None:
             loop.watching = False
             stop.set()
             await running
+
+
+def busy(seconds: float) -> None:
+    started = time.thread_time()
+    while time.thread_time() - started < seconds:
+        pass
+
+
+def read(end: socket.socket) -> None:
+    end.recv(1)
+    busy(1.5 * LIMIT_SECONDS)
+
+
+async def busy_everywhere() -> None:
+    """30 ms of CPU in a task, a timer, and what a socket and another thread call."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, WatchedLoop)
+    loop.watching = True
+    await asyncio.sleep(0)
+    busy(1.5 * LIMIT_SECONDS)
+    await asyncio.sleep(0.001)
+    loop.call_later(0.001, busy, 1.5 * LIMIT_SECONDS)
+    await asyncio.sleep(0.1)
+    here, there = socket.socketpair()
+    with here, there:
+        loop.add_reader(here, read, here)
+        there.send(b"x")
+        await asyncio.sleep(0.1)
+        loop.remove_reader(here)
+    await asyncio.to_thread(loop.call_soon_threadsafe, busy, 1.5 * LIMIT_SECONDS)
+    # Waiting is no work.
+    loop.call_soon(time.sleep, 2 * LIMIT_SECONDS)
+    await asyncio.sleep(0.1)
+
+
+def test_the_watch_sees_what_it_is_there_for() -> None:
+    loop = WatchedLoop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(busy_everywhere())
+    assert len(loop.slowest) == 4, loop.slowest
 
 
 @pytest.mark.skipif(not has_triton(), reason="no tritonserver")

@@ -73,6 +73,14 @@ async def test_ready_means_that_all_dependencies_answer() -> None:
         assert (await port.get("/readyz"))[0] == 200
 
 
+async def test_the_bare_address_names_the_paths() -> None:
+    async with listening(Readiness([], asyncio.Event())) as port:
+        status, body = await port.get("/")
+        assert status == 200
+        for path in body.partition(":")[2].split():
+            assert (await port.get(path))[0] == 200
+
+
 async def test_a_draining_worker_is_alive_but_not_ready() -> None:
     stop = asyncio.Event()
     async with listening(Readiness([], stop)) as port:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ import pytest
 import yaml
 
 from worker import metrics
+from worker.job import JobStatus
 
 ROOT = Path(__file__).resolve().parents[2]
 ALERTS = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yml").read_text())["groups"][0]["rules"]
@@ -32,6 +36,10 @@ TRITON = {
     "nv_gpu_utilization",
     "nv_gpu_memory_used_bytes",
 }
+
+
+#: From the PATH, or as the Makefile lays it down.
+PROMTOOL = shutil.which("promtool", path=f"{os.environ['PATH']}:{ROOT / '.cache/prometheus/usr/bin'}")
 
 
 def exported() -> set[str]:
@@ -77,6 +85,38 @@ def test_no_metric_is_forgotten_by_the_dashboard() -> None:
     families = [family for family in metrics.REGISTRY.collect() if family.name.startswith("operate_")]
     missing = [family.name for family in families if family.name not in shown]
     assert set(missing) <= {"operate_build"}
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="no promtool")
+def test_alerts_fire_when_they_must_and_only_then() -> None:
+    folder = ROOT / "deploy/prometheus"
+    for *verb, file in (("check", "config", "prometheus.yml"), ("test", "rules", "alerts.test.yml")):
+        command = [str(PROMTOOL), *verb, str(folder / file)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_each_alert_is_tried_both_ways() -> None:
+    trials = [
+        trial
+        for test in yaml.safe_load((ROOT / "deploy/prometheus/alerts.test.yml").read_text())["tests"]
+        for trial in test["alert_rule_test"]
+    ]
+    names = {rule["alert"] for rule in ALERTS}
+    assert {trial["alertname"] for trial in trials if trial.get("exp_alerts")} == names
+    assert {trial["alertname"] for trial in trials if not trial.get("exp_alerts")} == names
+
+
+def test_what_alerts_add_up_is_there_from_the_start() -> None:
+    """A sum over no series is nothing, not zero; and a series that begins above zero shows no increase."""
+    series = {
+        (sample.name, *sample.labels.values())
+        for family in metrics.REGISTRY.collect()
+        for sample in family.samples
+    }
+    assert {("operate_retries_total", "auth"), ("operate_dead_letters_total", "bad_ocr")} <= series
+    assert {("operate_jobs_total", str(status)) for status in JobStatus} <= series
+    assert not any(name.endswith("_created") for name, *_ in series)
 
 
 def test_each_alert_has_its_place_in_the_runbook() -> None:

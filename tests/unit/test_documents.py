@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import math
 import re
 import shlex
+import shutil
 import subprocess
 import tomllib
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -17,17 +19,10 @@ import pytest
 import typer
 import yaml
 
+from tests.documents import CHECKED, DOCUMENTS, ROOT, RUN, bare, commands, ways
 from tests.unit.test_deploy_compose import FILES, load, merge, options
 from worker.cli import app
 
-ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = (
-    "README.md",
-    "CONTRIBUTING.md",
-    "docs/operations.md",
-    "docs/architecture.md",
-    "model_repository/README.md",
-)
 README = (ROOT / "README.md").read_text()
 ENVIRONMENT = (ROOT / ".env.example").read_text().partition("# The rest is for docker-compose.yml alone.")[0]
 
@@ -56,82 +51,140 @@ def test_every_setting_is_in_the_readme() -> None:
     assert named == set(options())
 
 
+def test_the_sizes_of_a_fleet_add_up() -> None:
+    """The measured numbers stand in one table; whoever changes one is told here what else it changes."""
+    section = (
+        (ROOT / "docs/operations.md").read_text().partition("## How many of each")[2].partition("\n## ")[0]
+    )
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in re.findall(r"^\|.+\|$", section, re.M)
+    ]
+    measured = {row[0]: float(row[2]) for row in rows if re.fullmatch(r"[A-Z]", row[0]) and row[0] != "G"}
+    sums = {row[0].split(",")[0]: row[2] for row in rows if len(row) == 3}
+    peak = float(re.findall(r"P = (\d+)", section)[0])
+    assert peak == round(2e6 / 86400)
+    cores = peak * measured["C"]
+    wanted = {
+        "cores at work in workers": round(cores),
+        "cores to order": round(cores / 0.7),
+        "workers of 2 cores": math.ceil(cores / 1.4),
+        "tiles a second": round(peak * measured["N"]),
+        "Gemini calls a minute": round(peak * 60),
+        "Redis for a day's records": round(measured["R"]),
+    }
+    assert {name: float(sums[name].replace(",", "")) for name in wanted} == wanted
+    assert re.findall(r"takes ([\d.]+) s of the worker's CPU", README) == [f"{measured['C']:g}"]
+
+
 def test_the_readme_is_short() -> None:
     assert len(README.splitlines()) <= 150
 
 
-@pytest.mark.parametrize(
-    "document", [*DOCUMENTS, "docs/decisions.md", "examples/README.md", "benchmarks/RESULTS.md"]
-)
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_lead_somewhere(document: str) -> None:
     text = (ROOT / document).read_text()
     for link in re.findall(r"\]\((?!https?:)([^)#]+)", text):
         assert ((ROOT / document).parent / link).exists(), link
 
 
-def commands() -> list[tuple[str, str]]:
-    """Indented lines of the documents that begin with a program we know, and commands in the text."""
-    found = []
-    for document in DOCUMENTS:
-        text = (ROOT / document).read_text()
-        blocks = re.findall(r"^    ([a-z][\w-]* .*)$", text, re.MULTILINE)
-        inline = re.findall(r"`((?:make|docker compose|kubectl|python -m|operate-worker) [^`…]+)`", text)
-        programs = ("make", "docker", "kubectl", "pip", "python", "operate-worker", "cp")
-        # What stands apart on the right says what the command does.
-        found += [(document, re.split(r" {3,}", line)[0]) for line in blocks if line.split()[0] in programs]
-        found += [(document, line) for line in inline]
-    return found
+def test_every_command_is_run_or_it_is_said_why_not() -> None:
+    """A command that is new belongs into one of the two tables of `tests/documents.py`."""
+    unsettled = [command for command in commands() if len(ways(command.text)) != 1]
+    assert not unsettled
+    used = {pattern for command in commands() for pattern in ways(command.text)}
+    assert used == {*RUN, *CHECKED}, "the documents no longer say this"
 
 
-@pytest.mark.parametrize(("document", "command"), commands())
-def test_commands_can_be_given(document: str, command: str) -> None:
+def test_the_tests_that_run_commands_are_there() -> None:
+    for where in set(RUN.values()):
+        file, _, name = where.partition("::")
+        source = (ROOT / file).read_text(encoding="utf-8")
+        assert f"def {name}(" in source, where
+        if file.endswith(("test_document_commands.py", "export/test_documents.py")):
+            assert f'documented("{name}")' in source, f"{name} does not ask what it has to run"
+
+
+@pytest.mark.parametrize("command", list(dict.fromkeys(bare(text) for _, text in commands())))
+def test_commands_can_be_given(command: str) -> None:
+    """All of them, those that are run elsewhere too: names, flags and files are there."""
     words = shlex.split(command.replace("…", "X"), comments=True)
-    checks = {
+    checks: dict[str, Callable[[list[str]], None]] = {
         "make": _check_make,
         "docker": _check_compose,
         "kubectl": _check_kubectl,
         "pip": _check_pip,
         "python": _check_python,
+        "pytest": lambda words: _exists(words[1]),
         "operate-worker": _check_worker,
-        "cp": _check_copy,
+        "cp": lambda words: _exists(words[1]),
     }
-    checks[words[0]](words)
-
-
-def _check_copy(words: list[str]) -> None:
-    _exists(words[1])
+    # The others are short, and run.
+    if words[0] in checks:
+        checks[words[0]](words)
 
 
 def _exists(path: str) -> None:
     assert (ROOT / path).exists(), path
 
 
+def test_make_knows_its_targets() -> None:
+    """All of the documents' at once: each call asks for the environments first."""
+    given = [bare(text).split()[1] for _, text in commands() if bare(text).startswith("make ")]
+    subprocess.run(["make", "-n", *dict.fromkeys(given)], cwd=ROOT, check=True, capture_output=True)
+
+
 def _check_make(words: list[str]) -> None:
-    targets = [word for word in words[1:] if "=" not in word]
     makefile = (ROOT / "Makefile").read_text()
     variables = [word.partition("=")[0] for word in words[1:] if "=" in word]
     assert all(f"$({name})" in makefile for name in variables)
-    subprocess.run(["make", "-n", *targets], cwd=ROOT, check=True, capture_output=True)
+
+
+#: Flags of `docker compose VERB` that the documents use; true: a value follows.
+COMPOSE = {
+    "up": {"-d": False, "--build": False},
+    "run": {"--rm": False},
+    "exec": {},
+    "ps": {},
+    "logs": {"--tail": True},
+}
 
 
 def _check_compose(words: list[str]) -> None:
     assert words[1] == "compose"
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(exit_on_error=False)
     parser.add_argument("-f", action="append", default=[])
     parser.add_argument("--profile", action="append", default=[])
-    parser.add_argument("verb", choices=["up", "run", "exec", "ps", "logs"])
-    parser.add_argument("rest", nargs=argparse.REMAINDER)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for verb, flags in COMPOSE.items():
+        options = verbs.add_parser(verb, exit_on_error=False)
+        for flag, valued in flags.items():
+            options.add_argument(flag, action="store" if valued else "store_true")
+        options.add_argument("service", nargs="?")
+        options.add_argument("command", nargs=argparse.REMAINDER)
     given = parser.parse_args(words[2:])
     stack = load(given.f[0]) if given.f else load(FILES[0])
     for name in given.f[1:]:
         stack = merge(stack, load(name))
-    profiles = {profile for service in stack["services"].values() for profile in service.get("profiles", [])}
+    services = stack["services"]
+    profiles = {profile for service in services.values() for profile in service.get("profiles", [])}
     assert set(given.profile) <= profiles
-    named = [word for word in given.rest if not word.startswith("-") and not word.isdigit()]
-    if given.verb in ("run", "exec") or named:
-        assert named[0] in stack["services"]
-    if given.verb == "exec" and named[1:]:
-        _check_worker(given.rest[given.rest.index(named[0]) + 1 :])
+    if given.service or given.verb in ("run", "exec"):
+        asked = services[given.service].get("profiles", given.profile)
+        assert not asked or set(asked) & set(given.profile), f"{given.service} is not in that profile"
+    if given.command:
+        _check_worker(given.command)
+        for path in (word for word in given.command if word.startswith("/")):
+            _mounted(services[given.service], path)
+
+
+def _mounted(service: Any, path: str) -> None:
+    """The file of ours that the container sees there."""
+    for source, target in (mount.split(":")[:2] for mount in service["volumes"]):
+        if path.startswith(f"{target}/"):
+            _exists(f"{source}/{path.removeprefix(target)}")
+            return
+    raise AssertionError(f"nothing is mounted at {path}")
 
 
 def _check_kubectl(words: list[str]) -> None:
@@ -143,13 +196,39 @@ def _check_kubectl(words: list[str]) -> None:
         for part in change["path"].strip("/").split("/"):
             place = place[int(part) if part.isdigit() else part]
         assert place.partition("=")[0] == change["value"].partition("=")[0]
-    names = {
-        f"{found['kind'].lower()}/{found['metadata']['name']}"
+    objects = [
+        found
         for path in (ROOT / "deploy/k8s").glob("*.yaml")
         for found in yaml.safe_load_all(path.read_text())
         if "metadata" in found
-    }
-    assert {word for word in words if word.startswith("deployment/")} <= names
+    ]
+    names = {f"{found['kind'].lower()}/{found['metadata']['name']}" for found in objects}
+    assert {word for word in words if "/" in word and word.split("/")[0] in ("deployment", "job")} <= names
+    if "-n" in words:
+        assert f"namespace/{words[words.index('-n') + 1]}" in names
+    if (offline := _without_a_cluster(words)) is not None and shutil.which("kubectl"):
+        told = {part for word in words[3:] for part in word.split("/")}
+        manifests = [found for found in objects if found["kind"] == "Deployment"]
+        given = yaml.safe_dump_all(found for found in manifests if found["metadata"]["name"] in told)
+        subprocess.run(offline, cwd=ROOT, check=True, capture_output=True, text=True, input=given)
+
+
+def _without_a_cluster(words: list[str]) -> list[str] | None:
+    """The same command as far as kubectl itself can carry it out; None where it has to ask."""
+    if "apply" in words:
+        return ["kubectl", "kustomize", words[-1]]
+    if "create" in words:
+        # The file with the secrets is its reader's own.
+        return [
+            *(word.replace("secrets.env", ".env.example") for word in words),
+            "--dry-run=client",
+            "-o=yaml",
+        ]
+    if "patch" in words or "image" in words:
+        # Instead of the object in the cluster, the manifest of the same name.
+        named = [word for word in words if not re.fullmatch(r"deployment(/\w+)?|triton|worker", word)]
+        return [*named, "--local", "-o=yaml", "--filename=-"]
+    return None
 
 
 def _check_pip(words: list[str]) -> None:
@@ -159,9 +238,21 @@ def _check_pip(words: list[str]) -> None:
 
 
 def _check_python(words: list[str]) -> None:
-    assert words[1:3] == ["-m", "export"]
-    # By name: the export is typed and checked in its own environment.
-    importlib.import_module("export.__main__")._parser().parse_args(words[3:])
+    if words[1] != "-m":
+        _exists(words[1])
+        return
+    module = words[2]
+    if module == "export":
+        # By name: the export is typed and checked in its own environment.
+        if words[3:]:
+            importlib.import_module("export.__main__")._parser().parse_args(words[3:])
+        return
+    source = (ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
+    known = set(re.findall(r'add_argument\(\s*"(--[\w-]+)"', source))
+    assert {word for word in words[3:] if word.startswith("--")} <= known
+    for word in words[3:]:
+        if word.startswith("export/"):
+            _exists(word)
 
 
 def _check_worker(words: list[str]) -> None:
@@ -175,8 +266,3 @@ def _check_worker(words: list[str]) -> None:
         context = click.Context(command, parent=context, info_name=name)
     known = {flag for parameter in command.get_params(context) for flag in parameter.opts}
     assert {word for word in arguments if word.startswith("--")} <= {*known, "--help"}
-
-
-def test_there_are_commands_in_the_documents() -> None:
-    programs = {command.split()[0] for _, command in commands()}
-    assert programs == {"make", "docker", "kubectl", "pip", "python", "operate-worker", "cp"}
