@@ -20,7 +20,7 @@ import itertools
 import json
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +28,18 @@ import cv2
 import numpy as np
 
 from benchmarks.ciede import ciede2000
-from benchmarks.reading import Reading, has_korean, read_back
+from benchmarks.reading import Reading, has_korean, in_black, read_back
 from worker.adapters.onnx_local import OnnxInpainter
 from worker.imaging.composite import composite
 from worker.imaging.postprocess import restore
 from worker.job import BlockStatus, Image, Mask, Polygon, Region, TextBlock, Translation
 from worker.ocr_shapes import parse_ocr
-from worker.rendering.fit import LayoutOptions
+from worker.rendering.candidate import LayoutOptions
+from worker.rendering.draw import draw
 from worker.rendering.fonts import FontSet
 from worker.rendering.frame import page_box
 from worker.rendering.layout import PlacedBlock
+from worker.rendering.strokes import find_strokes
 from worker.rendering.typeset import Outcome, Typeset, typeset
 from worker.stages import OpenedPage, mask_page, open_page
 from worker.translation.glossary import look_up, parse_glossary
@@ -48,7 +50,7 @@ Network = Callable[[Image, Mask], Image]
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 #: Sizes within this ratio were one size in the source; drawn sizes may differ by rounding only.
 _ONE_SIZE, _ROUNDING = 1.02, 1.01
-_SAME_COLOUR = 5.0
+_SAME_COLOUR, _SAME_DIRECTION = 5.0, 4.0
 _MOST_COLOUR_ERROR, _MOST_CER_POINTS = 5.0, 2.0
 #: Share of the strongest change from plate to page that counts as pure ink.
 _PURE = 0.75
@@ -91,7 +93,7 @@ def main() -> int:
     for folder in options.folders:
         for sample in samples_of(folder, network, sizes, fonts):
             found = _ghosts(sample, reader)
-            steps = sorted(_colour_errors(sample))
+            steps = sorted(_colour_errors(sample, fonts))
             pairs = list(_unequal(sample))
             placed = [each for _, _, each in sample.drawn]
             read = read_back(sample.typesetting.rgb, placed, fonts) if reads_korean else Reading()
@@ -185,21 +187,38 @@ def _ghosts(sample: Sample, reader: Callable[[Image], list[tuple[Polygon, str]]]
     return found
 
 
-def _colour_errors(sample: Sample) -> Iterator[float]:
+def _colour_errors(sample: Sample, fonts: FontSet) -> Iterator[float]:
     """ΔE2000 between the ink of each block's source and that of its translation."""
     typesetting, rgb = sample.typesetting, sample.opened.page.rgb
     for block, _, placed in sample.drawn:
-        source = _ink_colour(rgb, typesetting.plate, block.polygon)
-        drawn = _ink_colour(typesetting.rgb, typesetting.plate, placed.polygon)
+        before, after = _bodies(sample, block, placed, fonts) if placed.style.outline else (None, None)
+        source = _ink_colour(rgb, typesetting.plate, block.polygon, before)
+        drawn = _ink_colour(typesetting.rgb, typesetting.plate, placed.polygon, after)
         if source is not None and drawn is not None:
             yield ciede2000(source, drawn)
 
 
-def _ink_colour(page: Image, plate: Image, polygon: Polygon) -> tuple[float, ...] | None:
+def _bodies(sample: Sample, block: TextBlock, placed: PlacedBlock, fonts: FontSet) -> tuple[Mask, Mask]:
+    """The glyphs alone on the source and on the drawn page: over a pattern an outline may change more."""
+    rgb, plate = sample.opened.page.rgb, sample.typesetting.plate
+    region = next(region for region in sample.regions if region.block_id == block.id)
+    region = find_strokes(rgb, plate, block, region, placed.frame, fonts)
+    source = np.zeros(rgb.shape[:2], np.uint8)
+    source[region.box.slices] = region.strokes
+    drawn = np.full_like(rgb, 255)
+    draw(drawn, replace(placed, style=in_black(placed.style)), fonts)
+    return source, np.asarray(cv2.inRange(drawn[..., 0], 0, 127), np.uint8)
+
+
+def _ink_colour(
+    page: Image, plate: Image, polygon: Polygon, bodies: Mask | None = None
+) -> tuple[float, ...] | None:
     """Median colour of the pixels that text changed most; None where it changed nothing."""
     box = page_box(polygon, page.shape[1], page.shape[0])
     inside = np.zeros((box.height, box.width), np.uint8)
     cv2.fillConvexPoly(inside, np.rint(polygon - (box.left, box.top)).astype(np.int32), 255)
+    if bodies is not None:
+        inside &= bodies[box.slices]
     pixels = page[box.slices].astype(np.float32)
     change = np.linalg.norm(pixels - plate[box.slices], axis=2)[inside > 0]
     if not change.size or change.max() < 16:
@@ -214,6 +233,7 @@ def _unequal(sample: Sample) -> Iterator[str]:
         alike = (
             _ratio(a.source_size, b.source_size) <= _ONE_SIZE
             and one.vertical == two.vertical
+            and abs(placed_a.frame.angle - placed_b.frame.angle) <= _SAME_DIRECTION
             and ciede2000(placed_a.style.fill.start, placed_b.style.fill.start) <= _SAME_COLOUR
             and placed_a.style.weight == placed_b.style.weight
             and not _is_spared(a, placed_a)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import cv2
+import numpy as np
+import structlog
 
 from worker.errors import BadOcr
 from worker.imaging import codec
@@ -29,12 +31,14 @@ from worker.job import (
 )
 from worker.rendering.fonts import FontSet
 from worker.rendering.measured import MeasuredPage
-from worker.rendering.sheet import sheet_of
+from worker.rendering.sheet import Sheet, sheet_of
 from worker.rendering.sheet_file import dump_layout
 from worker.rendering.typeset import typeset
 from worker.translation.glossary import Glossary
 from worker.translation.han import needs_translation
 from worker.translation.prompt import Languages, PageText
+
+_log = structlog.get_logger(__name__)
 
 #: What a translator gets to see: enough to tell what the text is about, about two thousand tokens.
 _SHOWN_PIXELS = 1_000_000
@@ -89,11 +93,13 @@ class Rendered:
     #: The page without the text of the translated blocks, and how they were set on it (see rendering.sheet):
     #: what a person needs to edit a line; None where there are none.
     plate: Page | None = None
-    layout: bytes | None = None
+    sheet: Sheet | None = None
     #: Translations that had to be set below the legible size, or could not be set.
     too_long: tuple[TooLong, ...] = ()
     #: What rendering other translations of the same blocks need not measure again.
     measured: MeasuredPage | None = None
+    #: By block id, the characters that no font has and that were left out.
+    missing: Mapping[int, str] = field(default_factory=dict)
 
 
 def read_page(
@@ -108,7 +114,9 @@ def read_page(
         options: See `ReadingOptions`.
     """
     glossary = glossary.over(job.glossary)
-    opened = open_page(payload, job.lines, options.max_pixels, options.ocr_min_score, glossary.names)
+    opened = open_page(
+        payload, job.lines, options.max_pixels, options.ocr_min_score, glossary.names, job.source_language
+    )
     legible = (
         block for block in opened.kept if all(line.score >= options.ocr_min_score for line in block.lines)
     )
@@ -130,6 +138,7 @@ def open_page(
     max_pixels: int,
     min_score: float,
     names: Collection[str] = (),
+    source: str = "zh",
 ) -> OpenedPage:
     """Decode a picture and group its lines.
 
@@ -139,6 +148,7 @@ def open_page(
         max_pixels: Limit on the decoded size.
         min_score: Lines below it are taken for noise: they stay, and nothing is drawn over them.
         names: What is kept as it is, folded.
+        source: BCP-47 tag of the page's language.
 
     Raises:
         BadImage, TooLarge: From decoding.
@@ -148,7 +158,7 @@ def open_page(
     _reject_off_page(lines, page)
     blocks = group_lines(page.rgb, tuple(line for line in lines if line.score >= min_score))
     noise = group_lines(page.rgb, tuple(line for line in lines if line.score < min_score))
-    chosen = tuple(block for block in blocks if needs_translation(block.text, names))
+    chosen = tuple(block for block in blocks if needs_translation(block.text, names, source))
     renumbered = (replace(block, id=len(blocks) + index) for index, block in enumerate(noise))
     return OpenedPage(page, (*blocks, *renumbered), chosen)
 
@@ -157,8 +167,8 @@ def show(page: Page) -> bytes:
     """The page as the translator gets to see it: a small JPEG."""
     scale = min(1.0, math.sqrt(_SHOWN_PIXELS / (page.width * page.height)))
     size = max(1, round(page.width * scale)), max(1, round(page.height * scale))
-    small = cv2.resize(page.rgb, size, interpolation=cv2.INTER_AREA)
-    return codec.encode(Page(small, SourceFormat("JPEG")), small).payload  # type: ignore[arg-type]
+    small = np.asarray(cv2.resize(page.rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return codec.encode(Page(small, SourceFormat("JPEG")), small).payload
 
 
 def mask_page(opened: OpenedPage, tile_sizes: Sequence[int]) -> tuple[tuple[Region, ...], Prepared]:
@@ -215,6 +225,7 @@ def render(
         translations=typesetting.translations,
         too_long=typesetting.too_long,
         measured=typesetting.measured,
+        missing={each.block_id: each.missing for each in typesetting.outcomes if each.missing},
     )
     if not any(answer.status is BlockStatus.TRANSLATED for answer in typesetting.translations):
         return said
@@ -225,16 +236,22 @@ def render(
         picture=codec.encode(plate, typesetting.rgb),
         status=JobStatus.COMPLETED,
         plate=plate,
-        layout=dump_layout(sheet_of(typesetting, opened.chosen, language)),
+        sheet=sheet_of(typesetting, opened.chosen, language),
     )
+
+
+def log_missing_glyphs(rendered: Rendered) -> None:
+    """Say for which characters no font has a glyph; on the event loop, whose context names the job."""
+    for block_id, characters in rendered.missing.items():
+        _log.error("render.missing_glyph", block=block_id, characters=characters)
 
 
 def encode_editable(rendered: Rendered) -> tuple[codec.Encoded, ...]:
     """The plate, as PNG so that nothing is lost, then its layout; nothing where no text was drawn."""
-    if rendered.plate is None or rendered.layout is None:
+    if rendered.plate is None or rendered.sheet is None:
         return ()
     plate = codec.encode(replace(rendered.plate, source=SourceFormat("PNG")), rendered.plate.rgb)
-    layout = codec.Encoded(rendered.layout, "layout.json", "application/json")
+    layout = codec.Encoded(dump_layout(rendered.sheet), "layout.json", "application/json")
     return replace(plate, extension="plate.png"), layout
 
 

@@ -27,6 +27,9 @@ _PANEL_OFF, _PANEL_OFF_SHARE = 0.35, 0.12
 #: Votes for its left edge, and those of texts of another width, from which on a text is a row of a list,
 #: whatever stands beside it.
 _LISTED, _TELLING = 0.4, 0.05
+#: Texts that make a row, em that their middles may lie apart in height, and em by which the spacing of their
+#: left edges may be more even than that of their middles.
+_ROW, _SAME_ROW, _EVENLY = 3, 0.35, 0.2
 #: Flush left unless something else has clearly more votes: equal lines share all their edges.
 _CLEARLY = 1.15
 
@@ -44,8 +47,9 @@ def infer_alignment(
 ) -> Alignment:
     """The alignment of one block.
 
-    Its own lines tell, else the list it is a row of, else the panel it stands in the middle of, else the
-    texts above and below it and the page's margins.
+    Its own lines tell, else the list it is a row of, else the texts beside it (captions under a row of
+    pictures), else the panel it stands in the middle of, else the texts above and below it and the page's
+    margins.
 
     Args:
         ink: The block's geometry.
@@ -62,6 +66,8 @@ def infer_alignment(
     votes, telling = _votes(ink, others)
     if votes[0] >= _LISTED and telling[0] > max(_TELLING, 1.5 * telling[1]):
         return Alignment.LEFT
+    if _is_of_even_row(ink, others):
+        return Alignment.CENTRE
     left, right = around.gaps(_PANEL * ink.size)
     off = ink.axis - ink.rect.centre[0]
     left, right = left + off, right - off
@@ -88,6 +94,21 @@ def _of_lines(ink: Ink) -> Alignment | None:
     if centre <= 2 * _AGREES and centre < right:
         return Alignment.CENTRE
     return Alignment.RIGHT if right <= _AGREES else Alignment.LEFT
+
+
+def _is_of_even_row(ink: Ink, others: Sequence[Rect]) -> bool:
+    """Whether it stands in a row of texts whose middles are as evenly spaced as their left edges, or more."""
+    row = [
+        rect.grown(-BESIDE * ink.size, 0)
+        for rect in others
+        if abs(rect.centre[1] - ink.rect.centre[1]) <= _SAME_ROW * ink.size
+        and 1 / _OTHER_SIZE <= rect.height / (ink.rect.height + 2 * BESIDE * ink.size) <= _OTHER_SIZE
+    ]
+    if len(row) + 1 < _ROW or len(ink.lines) > 1:
+        return False
+    edges = np.sort(np.array([_own_edges(ink), *(_edges(rect) for rect in row)]), axis=0)
+    left, middle, _ = np.ptp(np.diff(edges, axis=0), axis=0) / ink.size
+    return bool(middle <= min(_AGREES, left + _EVENLY))
 
 
 def _own_edges(ink: Ink) -> NDArray[np.float64]:
@@ -119,7 +140,7 @@ def _of_votes(ink: Ink, votes: NDArray[np.float64], margin: float, width: int) -
         page = np.array([margin, width / 2, width - margin])
         worth = np.array([_MARGIN_VOTE, _MIDDLE_VOTE, _MARGIN_VOTE])
         agreement = 1 - np.abs(_own_edges(ink) - page) / (_AGREES * ink.size)
-        votes = votes + worth * np.clip(agreement, 0, None)
+        votes = votes + worth * np.clip(agreement, 0, None) ** 2  # a near miss is no margin
     left, centre, right = votes
     if max(centre, right) <= _CLEARLY * left or not votes.any():
         return Alignment.LEFT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TypeVar
 
 import cv2
@@ -53,6 +54,7 @@ def from_lab(colours: Pixels) -> Pixels:
     return np.clip(scaled.reshape(-1, 3) * 255, 0, 255)
 
 
+@lru_cache(maxsize=4096)
 def difference(one: RGB, two: RGB) -> float:
     """ΔE (CIE 1976) of two colours."""
     first, second = to_lab(np.array([one, two], np.float32))

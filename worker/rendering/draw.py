@@ -40,7 +40,11 @@ def draw(rgb: Image, placed: PlacedBlock, fonts: FontSet) -> Box:
         The box that was drawn; empty where nothing of the text lies on the page.
     """
     lines = [
-        (fonts.shape(line.text, placed.language, placed.style.weight), line.left, line.baseline)
+        (
+            fonts.shape(line.text, placed.language, placed.style.weight, placed.style.serif),
+            line.left,
+            line.baseline,
+        )
         for line in placed.lines
     ]
     style = placed.style

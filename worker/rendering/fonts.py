@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,11 +19,17 @@ from numpy.typing import NDArray
 
 from worker.errors import SettingsError
 from worker.rendering.direction import levels_of, visual_order
+from worker.rendering.faces import Face, Family, open_faces
 from worker.rendering.runs import Run, split_runs
 
 _SUFFIXES = (".otf", ".ttf", ".ttc", ".otc")
 #: Debian's fonts-noto-cjk, tried where the Python package is absent.
-_DEBIAN_FONTS = Path("/usr/share/fonts/opentype/noto")
+_DEBIAN_SANS = ("/usr/share/fonts/opentype/noto", "NotoSansCJK-*.ttc")
+#: Serif faces, used where they are installed: Debian's fonts-noto-cjk, else its fonts-nanum.
+_DEBIAN_SERIFS = (
+    ("/usr/share/fonts/opentype/noto", "NotoSerifCJK-*.ttc"),
+    ("/usr/share/fonts/truetype/nanum", "NanumMyeongjo*.ttf"),
+)
 #: The suffix by which pan-CJK families name the region whose glyph forms they prefer.
 _REGION_NAME = re.compile(r"\b(KR|JP|SC|TC|HK)\b")
 _REGION_OF_LANGUAGE = (
@@ -35,51 +41,14 @@ _REGION_OF_LANGUAGE = (
     ("ja", "JP"),
     ("ko", "KR"),
 )
-#: Weights are rounded to this step, so that a page needs few font instances.
-_WEIGHT_STEP = 25
 
 
 @dataclass(frozen=True, slots=True)
 class FontOptions:
     """Where fonts come from."""
 
-    #: Files or folders, the preferred first; empty: the packaged Noto Sans CJK.
+    #: Files or folders, the preferred first; the packaged Noto Sans CJK follows them.
     paths: tuple[Path, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Face:
-    """One face of one font file."""
-
-    family: str
-    #: Lowest and highest weight it can take; equal for a static face.
-    weights: tuple[int, int]
-    _face: hb.Face
-    _fonts: dict[int, hb.Font] = field(default_factory=dict)
-
-    def font(self, weight: int) -> hb.Font:
-        """The face at the weight nearest to `weight`."""
-        low, high = self.weights
-        weight = min(max(round(weight / _WEIGHT_STEP) * _WEIGHT_STEP, low), high)
-        font = self._fonts.get(weight)
-        if font is None:
-            font = hb.Font(self._face)
-            if low < high:
-                font.set_variations({"wght": weight})
-            font = self._fonts.setdefault(weight, font)  # atomic: two threads may have built it
-        return font
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Family:
-    """The faces of one family: one variable face, or one static face for each weight."""
-
-    name: str
-    faces: tuple[Face, ...]
-
-    def font(self, weight: int) -> hb.Font:
-        """The face that comes nearest to `weight`, at that weight."""
-        return min(self.faces, key=lambda face: _distance(weight, face.weights)).font(weight)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,29 +100,37 @@ class FontSet:
         """Open the fonts.
 
         Args:
-            options: Where they are; None for the packaged ones.
+            options: Where they are; None for the packaged ones alone.
 
         Raises:
             SettingsError: A path is missing or no font, or there is no font at all.
         """
-        paths = (options or FontOptions()).paths or _default_paths()
-        files = [_open(path) for path in _font_files(paths)]
+        named = (options or FontOptions()).paths
+        files = [open_faces(path) for path in _font_files(named)]
+        if named and not files:
+            raise SettingsError("FONT_PATHS: no font found there")
+        files += [open_faces(path) for path in _default_files()]
         if not files:
             raise SettingsError("FONT_PATHS: no font found; install the extra `fonts` or name font files")
         return cls(files)
 
-    def shape(self, text: str, language: str, weight: int) -> Shaped:
+    def families(self, language: str, serif: bool = False) -> tuple[Family, ...]:
+        """The families that suit a language (BCP-47), in the order in which they are asked for a glyph."""
+        return self._families(language, serif)
+
+    def shape(self, text: str, language: str, weight: int, serif: bool = False) -> Shaped:
         """Turn one line of text into glyphs.
 
         Args:
             text: One line, cleaned (see segment.clean).
-            language: BCP-47; decides between regional glyph forms and the order of the families.
+            language: BCP-47; decides between regional glyph forms.
             weight: 100..900.
+            serif: Whether families with serifs go before those without, or behind them.
         """
-        return self._shaped(text, language, weight)
+        return self._shaped(text, language, weight, serif)
 
-    def _shape(self, text: str, language: str, weight: int) -> Shaped:
-        fonts = [(family.name, family.font(weight)) for family in self._families(language)]
+    def _shape(self, text: str, language: str, weight: int, serif: bool) -> Shaped:
+        fonts = [(family.name, family.font(weight)) for family in self._families(language, serif)]
         runs, missing = split_runs(text, [font for _, font in fonts], levels_of(text, language))
         glyphs: list[Glyph] = []
         advances = np.zeros(len(text))
@@ -169,8 +146,8 @@ class FontSet:
             tuple(glyphs), advances, *box, missing, tuple(sorted(used, key=lambda name: -used[name]))
         )
 
-    def _select_families(self, language: str) -> tuple[Family, ...]:
-        """One family of each name that suits the language, in the order of the files."""
+    def _select_families(self, language: str, serif: bool) -> tuple[Family, ...]:
+        """One family of each name that suits the language: the wanted kind first, else as the files come."""
         region = next((name for tag, name in _REGION_OF_LANGUAGE if language.lower().startswith(tag)), "JP")
         chosen: dict[str, list[Face]] = {}
         others: dict[str, list[Face]] = {}
@@ -180,20 +157,22 @@ class FontSet:
             for face, match in zip(faces, named, strict=True):
                 suits = match is None or match[1] == region or not has_region
                 (chosen if suits else others).setdefault(face.family, []).append(face)
-        return tuple(Family(name, tuple(faces)) for name, faces in (chosen | others).items())
+        families = [Family(name, tuple(faces)) for name, faces in (chosen | others).items()]
+        return tuple(sorted(families, key=lambda family: family.serif != serif))
 
 
-def _distance(weight: int, weights: tuple[int, int]) -> int:
-    return max(weights[0] - weight, weight - weights[1], 0)
-
-
-def _default_paths() -> tuple[Path, ...]:
+def _default_files() -> list[Path]:
+    """The packaged fonts, then a serif family where the system has one."""
     package = importlib.util.find_spec("manimgx_fonts_cjk")
     if package is not None and package.submodule_search_locations:
-        return (Path(package.submodule_search_locations[0]),)
-    if _DEBIAN_FONTS.is_dir():
-        return tuple(sorted(_DEBIAN_FONTS.glob("NotoSansCJK-*.ttc")))
-    return ()
+        sans = list(_font_files([Path(package.submodule_search_locations[0])]))
+    else:
+        sans = _matching(*_DEBIAN_SANS)
+    return sans + next((found for place in _DEBIAN_SERIFS if (found := _matching(*place))), [])
+
+
+def _matching(folder: str, pattern: str) -> list[Path]:
+    return sorted(Path(folder).glob(pattern))
 
 
 def _font_files(paths: Iterable[Path]) -> Iterator[Path]:
@@ -202,28 +181,6 @@ def _font_files(paths: Iterable[Path]) -> Iterator[Path]:
             yield from sorted(file for file in path.iterdir() if file.suffix.lower() in _SUFFIXES)
         else:
             yield path
-
-
-def _open(path: Path) -> tuple[Face, ...]:
-    """All faces of a file; a file of which HarfBuzz can use nothing is an error."""
-    try:
-        blob = hb.Blob.from_file_path(str(path))
-    except hb.HarfBuzzError:
-        raise SettingsError(f"FONT_PATHS: cannot read {path}") from None
-    faces = [hb.Face(blob, index) for index in range(hb.Face(blob, 0).count)]
-    if not faces or not len(faces[0].unicodes):
-        raise SettingsError(f"FONT_PATHS: {path} is not a font, or is damaged")
-    return tuple(_describe(face) for face in faces)
-
-
-def _describe(face: hb.Face) -> Face:
-    names = hb.OTNameIdPredefined
-    family = face.get_name(names.TYPOGRAPHIC_FAMILY) or face.get_name(names.FONT_FAMILY) or "unnamed"
-    axis = next((axis for axis in face.axis_infos if axis.tag == "wght"), None)
-    if axis is not None:
-        return Face(family, (int(axis.min_value), int(axis.max_value)), face)
-    weight = int(hb.Font(face).get_style_value(hb.StyleTag.WEIGHT))
-    return Face(family, (weight, weight), face)
 
 
 def _shape_run(

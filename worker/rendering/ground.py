@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -15,14 +16,18 @@ from worker.rendering.frame import Frame, Rect
 #: Levels by which free ground may differ from the ground under the text beyond what that itself varies.
 _TOLERANCE = 10.0
 #: Ground that is calm (no edge stronger than under the text, or than this many levels from px to px) may
-#: drift this far: shading, blurred backgrounds, gradients.
-_CALM_EDGE, _CALM_DRIFT = 9.0, 56.0
-#: Textured ground proves itself by its own variety, but no more than this.
-_MOST_VARIETY = 80.0
+#: drift this far: shading, blurred backgrounds; gradients so many times as far as half of them do under it.
+_CALM_EDGE, _CALM_DRIFT, _CALM_GAIN = 9.0, 56.0, 5.0
+#: Textured ground proves itself by its own variety, but no more than this: so many times what half of its
+#: columns show, since a motif under the text says nothing of the ground beside it.
+_MOST_VARIETY, _OFTEN = 80.0, 1.4
+#: Em that are looked at first.
+_PROBE = 2.5
+#: A palette's cells: levels as a power of two, and how many a channel has with one more at each end; share of
+#: a column's px that must lie in a cell beside one of the palette.
+_CELL, _CELLS, _MOST_KNOWN = 5, 10, 0.97
 #: Columns the ground under the text is sampled at, and rows that are compared: more are averaged.
 _SAMPLES, _ROWS = 24, 60
-#: One pixel of so many tells how the ground varies.
-_SPARSE = 3
 #: Distance kept sideways from whatever ends the free ground, and from other text, in em.
 CLEARANCE, _CLEARANCE_TEXT = 0.4, 0.8
 #: Distance kept from the rim of a balloon, whose text was vertical; and above and below from anything.
@@ -45,10 +50,19 @@ class Neighbourhood:
     margin: float = 0.0
     #: Em kept free sideways.
     clearance: float = CLEARANCE
+    #: Whether the text has an outline, and so reads on any of the colours that it stands on.
+    outlined: bool = False
 
     def grown(self, left: float, top: float, right: float, bottom: float) -> Rect:
         """The home rectangle grown sideways, then up and down, by at most so many px a side."""
-        rect = self._grow_sideways(self.home, left, right) if left > 0 or right > 0 else self.home
+        rect = self.home
+        for limit in (_PROBE * self.size, math.inf):  # most growth ends soon: wide looks are the exception
+            before, after = min(left, limit), min(right, limit)
+            if before > 0 or after > 0:
+                rect = self._grow_sideways(self.home, before, after)
+            ended = self.home.left - rect.left < before and rect.right - self.home.right < after
+            if ended or (before, after) == (left, right):
+                break
         return self._grow_vertically(rect, top, bottom) if top > 0 or bottom > 0 else rect
 
     def gaps(self, limit: float) -> tuple[float, float]:
@@ -73,7 +87,9 @@ class Neighbourhood:
             low = max(low, self.margin - gap)
             high = min(high, self.plate.shape[1] - self.margin + gap)
         free, covered = self._free(
-            Rect(min(low, rect.left), rect.top, max(high, rect.right), rect.bottom), sideways=True
+            Rect(min(low, rect.left), rect.top, max(high, rect.right), rect.bottom),
+            sideways=True,
+            palette=self.outlined,
         )
         first, last = _reach(free, rect.left - covered.left, rect.right - covered.left)
         low, high = covered.left + first + gap, covered.left + last - gap
@@ -105,10 +121,11 @@ class Neighbourhood:
             max(rect.bottom, min(high, rect.bottom + bottom)),
         )
 
-    def _free(self, reach: Rect, sideways: bool) -> tuple[NDArray[np.bool_], Rect]:
+    def _free(self, reach: Rect, sideways: bool, palette: bool = False) -> tuple[NDArray[np.bool_], Rect]:
         """Which columns (rows, where not sideways) of a rectangle look like the ground under the text.
 
-        Each row is compared with itself: what it shows inside the home is what it may show beside it.
+        Each row is compared with itself: what it shows inside the home is what it may show beside it; by
+        palette, what any row shows there.
         """
         pixels, covered = self.frame.cut(self.plate, reach)
         if pixels.size == 0:
@@ -125,6 +142,8 @@ class Neighbourhood:
         halved = cv2.resize(np.ascontiguousarray(pixels), (count, rows), interpolation=cv2.INTER_AREA)
         smooth = np.asarray(cv2.blur(halved, (3, 3)), np.uint8)
         free = _alike(smooth, first, last)
+        if palette and not free.all():
+            free = free | _of_palette(smooth, first, last)
         on_page = self._on_page(covered, count, sideways)
         return free & on_page, covered
 
@@ -147,22 +166,34 @@ def _alike(smooth: Image, first: int, last: int) -> NDArray[np.bool_]:
     """Which columns look, row by row, like columns `first` to `last`, or run on from them without an edge."""
     own = smooth[:, first : last : max(1, (last - first) // _SAMPLES)]
     middle = own.shape[1] // 2
-    reference = np.partition(own, middle, axis=1)[:, middle : middle + 1]
-    distance = _largest(cv2.absdiff(smooth, np.repeat(reference, smooth.shape[1], axis=1)))
-    variety = float(quantile(distance[:, first:last].ravel()[::_SPARSE], 0.99))
+    reference = np.ascontiguousarray(np.partition(own, middle, axis=1)[:, middle : middle + 1])
+    everywhere = cv2.resize(reference, smooth.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    distance = _largest(cv2.absdiff(smooth, everywhere))
     farthest = distance.max(axis=0)
-    same: NDArray[np.bool_] = farthest <= min(variety + _TOLERANCE, _MOST_VARIETY)
+    usual = float(quantile(farthest[first:last], 0.5))
+    same: NDArray[np.bool_] = farthest <= min(_OFTEN * usual + _TOLERANCE, _MOST_VARIETY)
     if same.all():
         return same
-    step = _largest(cv2.absdiff(smooth[:, 1:], smooth[:, :-1]))
-    own_steps = step[:, first : max(last - 1, first + 1)].ravel()[::_SPARSE]
-    edge = max(_CALM_EDGE, 1.2 * float(quantile(own_steps, 0.99)))
-    steep = step.max(axis=0) > edge
-    calm = farthest <= _CALM_DRIFT
+    step = _largest(cv2.absdiff(smooth[:, 1:], smooth[:, :-1])).max(axis=0)
+    edge = max(_CALM_EDGE, _OFTEN * float(quantile(step[first : max(last - 1, first + 1)], 0.5)))
+    steep = step > edge
+    drift = _CALM_GAIN * usual if edge <= _CALM_EDGE else 0.0
+    calm = farthest <= max(_CALM_DRIFT, drift)
     calm[1:] &= ~steep
     calm[:-1] &= ~steep
     free: NDArray[np.bool_] = same | calm
     return free
+
+
+def _of_palette(smooth: Image, first: int, last: int) -> NDArray[np.bool_]:
+    """Which columns have no colours but those of columns `first` to `last`: plaids and stripes go on so."""
+    cells = (smooth >> _CELL).astype(np.intp) + 1
+    keys = (cells[..., 0] * _CELLS + cells[..., 1]) * _CELLS + cells[..., 2]
+    count = np.bincount(keys[:, first:last].ravel(), minlength=_CELLS**3).reshape((_CELLS,) * 3)
+    near = np.asarray(cv2.dilate((count > 0).astype(np.uint8), np.ones((3, 3), np.uint8)), np.uint8)
+    known = near.copy()
+    known[1:-1] |= near[:-2] | near[2:]
+    return np.asarray(known.ravel()[keys].mean(axis=0) >= _MOST_KNOWN)
 
 
 def _largest(difference: NDArray[np.uint8] | cv2.typing.MatLike) -> NDArray[np.uint8]:

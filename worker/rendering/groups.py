@@ -18,13 +18,14 @@ _SMALL = 20.0
 
 
 def evened_styles(inks: Sequence[Ink], styles: Sequence[Style]) -> list[Style]:
-    """Blocks of one style get one weight and lean: measured on few strokes, they would waver."""
+    """Blocks of one style get one weight, lean and kind of face: on few strokes these waver."""
     evened = list(styles)
     for group in style_groups(inks, styles):
         weight = round(float(np.median([styles[member].weight for member in group])) / 25) * 25
         slant = float(np.median([styles[member].slant for member in group]))
+        serif = 2 * sum(styles[member].serif for member in group) > len(group)
         for member in group:
-            evened[member] = replace(styles[member], weight=weight, slant=slant)
+            evened[member] = replace(styles[member], weight=weight, slant=slant, serif=serif)
     return evened
 
 
@@ -50,6 +51,7 @@ def _is_alike(inks: Sequence[Ink], styles: Sequence[Style], group: Sequence[int]
         and inks[group[0]].size <= _SAME_SIZE * ink.size
         and inks[group[0]].vertical == ink.vertical
         and abs(inks[group[0]].frame.angle - ink.frame.angle) < 4
+        and (first.outline is None) == (style.outline is None)
         and abs(first.weight - style.weight) <= (2 if small else 1) * _SAME_WEIGHT
         and difference(first.fill.start, style.fill.start) <= (2 if small else 1) * _SAME_COLOUR
     )

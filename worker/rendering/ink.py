@@ -66,6 +66,11 @@ class Ink:
         pens, inks = [line.axis for line in self.lines], [line.rect.centre[0] for line in self.lines]
         return median(min(pens, inks, key=lambda middles: max(middles) - min(middles)))
 
+    def length_of(self, line: int) -> float:
+        """How long (px) one of the lines is."""
+        rect = self.lines[line].rect
+        return rect.height if self.vertical else rect.width
+
     @property
     def rect(self) -> Rect:
         """Extents of all lines."""

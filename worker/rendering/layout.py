@@ -11,15 +11,8 @@ import numpy as np
 
 from worker.job import Polygon
 from worker.rendering.align import Alignment
-from worker.rendering.fit import (
-    Candidate,
-    Columns,
-    Fit,
-    LayoutOptions,
-    at_size,
-    find_fits,
-    is_anchored_in_the_middle,
-)
+from worker.rendering.candidate import Candidate, LayoutOptions, is_anchored_in_the_middle
+from worker.rendering.fit import Columns, Fit, at_size, find_fits
 from worker.rendering.fonts import FontSet, Shaped
 from worker.rendering.frame import Frame, Rect
 from worker.rendering.groups import style_groups
@@ -147,14 +140,16 @@ def place(candidate: Candidate, fit: Fit, size: float, fonts: FontSet) -> Placed
     """Set a block at a size its fit allows; None where rounding leaves no setting."""
     room = fit.rect
     balanced = candidate.alignment is Alignment.CENTRE
-    texts = fit.paragraph.wrap(room.width / size * (1 + 1e-6), fit.lines, balanced)
+    lean = fit.paragraph.lean(candidate.style.slant)
+    texts = fit.paragraph.wrap((room.width / size - lean) * (1 + 1e-6), fit.lines, balanced)
     if texts is None:
         return None
     style = candidate.style.scaled(size / candidate.ink.size)
-    shaped = [fonts.shape(text, candidate.language, style.weight) for text in texts]
+    shaped = [fonts.shape(text, candidate.language, style.weight, style.serif) for text in texts]
     if fit.columns is None:
         baselines = _baselines(candidate, fit, size, room)
-        lefts = [_start(candidate, room, line, size) for line in shaped]
+        inks = [_leaning(line, style.slant) for line in shaped]
+        lefts = [_start(candidate, room, line, ink, size) for line, ink in zip(shaped, inks, strict=True)]
     else:
         baselines, lefts = _in_columns(candidate, fit, fit.columns, shaped, size)
     lines = [
@@ -185,27 +180,33 @@ def extents(lines: Sequence[PlacedLine], shaped: Sequence[Shaped], size: float, 
     """
     rects = []
     for line, glyphs in zip(lines, shaped, strict=True):
-        leans = slant * glyphs.top * size, slant * glyphs.bottom * size
+        left, right = _leaning(glyphs, slant)
         rects.append(
             Rect(
-                line.left + glyphs.left * size + min(*leans, 0.0),
+                line.left + left * size,
                 line.baseline - glyphs.top * size,
-                line.left + glyphs.right * size + max(*leans, 0.0),
+                line.left + right * size,
                 line.baseline - glyphs.bottom * size,
             )
         )
     return reduce(Rect.union, rects)
 
 
-def _start(candidate: Candidate, room: Rect, line: Shaped, size: float) -> float:
-    """Left end of a line's ink: on the source's edge or axis, as far as the room allows."""
-    source, width = candidate.ink.rect, (line.right - line.left) * size
+def _leaning(line: Shaped, slant: float) -> tuple[float, float]:
+    """Left and right end (em) of a line's ink when it leans."""
+    leans = slant * line.top, slant * line.bottom, 0.0
+    return line.left + min(leans), line.right + max(leans)
+
+
+def _start(candidate: Candidate, room: Rect, line: Shaped, ink: tuple[float, float], size: float) -> float:
+    """Left end of a line's ink, were it upright: leaning on the source's edge or axis, as the room allows."""
+    source, width = candidate.ink.rect, (ink[1] - ink[0]) * size
     wanted = {
         Alignment.LEFT: candidate.start + min(line.left, MOST_BEARING) * size,
         Alignment.CENTRE: candidate.ink.axis - width / 2,
         Alignment.RIGHT: source.right - width,
     }[candidate.alignment]
-    return max(room.left, min(wanted, room.right - width))
+    return max(room.left, min(wanted, room.right - width)) + (line.left - ink[0]) * size
 
 
 def _in_columns(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from worker.job import Image, Region, TextBlock
 from worker.rendering.align import infer_alignment
-from worker.rendering.fit import Candidate
+from worker.rendering.candidate import Candidate
 from worker.rendering.fonts import FontSet
 from worker.rendering.frame import frames_of
 from worker.rendering.ground import CLEARANCE, CLEARANCE_IN_BALLOON, Neighbourhood
@@ -64,7 +64,9 @@ def measure_page(
     candidates = []
     for block, ink, style, (home, others) in zip(blocks, inks, styles, homes, strict=True):
         clearance = CLEARANCE_IN_BALLOON if ink.vertical else CLEARANCE
-        around = Neighbourhood(plate, ink.frame, home, others, ink.size, margin, clearance)
+        around = Neighbourhood(
+            plate, ink.frame, home, others, ink.size, margin, clearance, style.outline is not None
+        )
         alignment = infer_alignment(ink, around, others, margin, width)
         start = min(line.start for line in ink.lines)
         candidates.append(Candidate(block.id, "", "", ink, style, alignment, around, start))

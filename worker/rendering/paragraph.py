@@ -42,6 +42,15 @@ class Paragraph:
         """For each number of lines: [j], the least possible widest line up to boundary j. Grows on demand."""
         return [self.widths[0]]
 
+    @cached_property
+    def _ragged(self) -> dict[tuple[float, int], float]:
+        """By width and number of lines, what raggedness() found."""
+        return {}
+
+    def lean(self, slant: float) -> float:
+        """How much wider, in em, its lines are when they lean (tangent)."""
+        return abs(slant) * max(self.top - self.bottom, 0.0)
+
     def narrowest(self, lines: int) -> float:
         """The widest line, in em, of the narrowest setting in exactly so many lines; inf if impossible."""
         table = self._narrowest
@@ -73,11 +82,12 @@ class Paragraph:
 
     def raggedness(self, width: float, lines: int) -> float:
         """How empty, 0..1, balanced lines are beside the widest of them."""
-        stops = self._stops(width * (1 + 1e-6), lines, balanced=True)
-        if stops is None:
-            return 1.0
-        widths = [float(self.widths[start, end]) for start, end in itertools.pairwise(stops)]
-        return 1 - sum(widths) / (len(widths) * max(*widths, 1e-6))
+        asked = (round(width, 3), lines)  # many rooms are filled by the same lines
+        if asked not in self._ragged:
+            stops = self._stops(width * (1 + 1e-6), lines, balanced=True)
+            widths = [float(self.widths[start, end]) for start, end in itertools.pairwise(stops or ())]
+            self._ragged[asked] = 1 - sum(widths) / max(len(widths) * max(widths, default=0.0), 1e-6)
+        return self._ragged[asked]
 
     def _stops(self, width: float, lines: int, balanced: bool) -> list[int] | None:
         """The boundaries that such lines run between, first to last; None where they do not fit."""
@@ -129,6 +139,6 @@ def measure(text: str, shaped: Shaped, language: str, weakest: Strength) -> Para
     return Paragraph(text, boundaries, costs, widths, shaped.top, shaped.bottom)
 
 
-def shape_whole(fonts: FontSet, text: str, language: str, weight: int) -> Shaped:
+def shape_whole(fonts: FontSet, text: str, language: str, weight: int, serif: bool = False) -> Shaped:
     """Shape a text of several lines as if it were one, for its advances."""
-    return fonts.shape(text.replace("\n", " "), language, weight)
+    return fonts.shape(text.replace("\n", " "), language, weight, serif)

@@ -47,22 +47,39 @@ _ALIAS = {"AI": "AL", "SG": "AL", "XX": "AL", "SA": "AL", "CJ": "NS", "CR": "BK"
 _HANGUL = {"H2", "H3", "JL", "JV", "JT"}
 _WORD = _HANGUL | {"AL", "HL", "NU"}
 _LETTER = {"AL", "HL"}
+_IDEOGRAPHS = {"ID", "EB", "EM", "NS", "IN"}
 
 #: Particles and endings that must not open a line when a Korean word has to be cut.
 _PARTICLE = regex.compile(
-    r"(?:은|는|이|가|을|를|의|에|와|과|도|로|만|나|요|다|며|고|께|에서|에게|으로|까지|부터|처럼|보다|하고|이나|입니다|합니다|습니다)"
+    r"(?:은|는|이|가|을|를|의|에|와|과|도|로|만|나|요|다|며|고|께|에서|에게|으로|까지|부터|처럼|보다|하고|이나|마다|밖에|면서|지만|는데|으며|입니다|합니다|습니다|니다|니까|세요|어요|아요|"
+    r"해요|네요|지요|까요|에요|예요|려요|들|적|씩|쯤|째|뿐)"
     r"(?=[^\p{Hangul}]|$)"
 )
-#: A number (or a range) and, behind a space, what it counts or measures.
-_UNIT = regex.compile(
-    r"\p{Nd}[\s]+(?=(?:%|‰|°[CF]|[℃℉°$€£¥₩㎖㎎㎏㎝㎜㎡]"
-    r"|(?:[kmcµnMG]?(?:g|m|l|L|W|V|A|Hz|Pa|J|B|Ω)|mAh|Wh|kWh|ml|mL|oz|lb|ft|in|inch|dB|rpm|℃|SPF|kcal|GHz|MHz)(?!\p{L})"
-    r"|(?:개|병|원|위안|매|장|세트|회|분|초|일|년|월|시간|인치|명|종|쪽|봉|포|정|캡슐|켤레|벌|대|단|층|배|점|위|등급|그램|킬로|리터|미터))"
-    r"(?!\p{Latin}))"
+_COUNTERS = (
+    "개|병|원|위안|달러|엔|매|장|세트|회|분|초|일|년|월|주|시간|인치|명|인용|인분|종|쪽|봉|포|정|캡슐|알|환|켤레|벌|대|단|층|배|"
+    "점|위|등급|급|호|번|차|구|중|통|캔|팩|박스|묶음|줄|조각|가지|그램|킬로|리터|미터|밀리|센티|퍼센트"
+)
+_UNITS = "[kmcµnMG]?(?:g|m|l|L|W|V|A|Hz|Pa|J|B|Ω)|mAh|Wh|kWh|ml|mL|oz|lb|ft|in|inch|dB|rpm|℃|kcal|GHz|MHz"
+#: Places behind a space where a line ends as the last resort only.
+_BOUND = tuple(
+    regex.compile(pattern)
+    for pattern in (
+        # A number and, behind it, what it counts or measures; a word that only introduces a number.
+        rf"\p{{Nd}}\s+(?=(?:%|‰|°[CF]|[℃℉°$€£¥₩㎖㎎㎏㎝㎜㎡]|(?:{_UNITS})(?!\p{{L}})|(?:{_COUNTERS}))(?!\p{{Latin}}))",
+        r"(?:(?<!\S)(?:제|약|각|총|단)|\b(?:No\.|SPF|PA|Vol\.|Ver\.|Type))\s+(?=\p{Nd})",
+        # An operator between two numbers; a sign that stands alone opens no line.
+        r"[\p{Nd}%℃]\p{L}{0,3}\s+[-+×*xX~–—/=]\s+(?=\p{Nd})",
+        r"\s(?=[-·・ㆍ/|&:：~+×=–—]\s)",
+        # What marks an item of a list ends no line.
+        r"(?:(?:^|\n)[^\s\p{L}\p{Nd}]{1,2}|[①-⑳])\s+(?=\S)",
+    )
 )
 #: Model numbers, URLs: tokens whose inner hyphens and slashes are no place to break while any other is left.
 _CODE = regex.compile(r"(?<!\S)(?=\S*\d)(?=\S*[A-Za-z])[A-Za-z0-9][A-Za-z0-9./_-]*")
 
+
+#: A/S, Type-C, 남/여: one letter is no line's whole share of a token.
+_SHORT = regex.compile(r"(?<!\p{L})\p{L}[-/]\p{L}|\p{L}[-/]\p{L}(?!\p{L})")
 
 _LETTERS, _LETTERS_BEFORE = regex.compile(r"\p{L}*"), regex.compile(r"\p{L}*$")
 _LINE_ENDS, _AROUND_LINE_ENDS = regex.compile(r"\r\n?|[\u2028\u2029\v\f\u0085]"), regex.compile(r" *\n\s*")
@@ -93,6 +110,7 @@ def _line_break_class(char: str) -> str:
     return _ALIAS.get(name, name)
 
 
+@lru_cache(maxsize=1024)
 def find_breaks(text: str, language: str) -> tuple[Break, ...]:
     """All places where a line may end, in order; the text's end is not among them.
 
@@ -102,8 +120,9 @@ def find_breaks(text: str, language: str) -> tuple[Break, ...]:
     """
     starts = [match.start() for match in regex.finditer(r"\X", text)]
     classes = [_line_break_class(text[start]) for start in starts]
-    bound = {match.end() for match in _UNIT.finditer(text)}
+    bound = {match.end() for pattern in _BOUND for match in pattern.finditer(text, overlapped=True)}
     codes = [match.span() for match in _CODE.finditer(text)]
+    short = [match.span() for match in _SHORT.finditer(text, overlapped=True)]
     breaks = []
     for at in range(1, len(starts)):
         index = starts[at]
@@ -112,7 +131,7 @@ def find_breaks(text: str, language: str) -> tuple[Break, ...]:
             continue
         if index in bound and strength is Strength.FREE:
             strength = Strength.LAST_RESORT
-        if strength is Strength.WEAK and any(low < index < high for low, high in codes):
+        if strength is Strength.WEAK and any(low < index < high for low, high in codes + short):
             strength = Strength.LAST_RESORT
         breaks.append(Break(index, strength))
     return tuple(breaks)
@@ -140,9 +159,10 @@ def _strength(text: str, classes: list[str], at: int, index: int, language: str)
         return _inside_word(text, index, before, after)
     if before in ("HY", "BA", "SY", "CL", "CP", "EX", "IS", "PO") or after == "OP":
         return Strength.WEAK if language.startswith("ko") or before in ("HY", "SY") else Strength.FREE
-    if after == "ID" and _is_katakana(text[index - 1]) and _is_katakana(text[index]):
-        return Strength.WEAK
-    return Strength.FREE
+    if language.startswith("ko") and not {before, after} & _IDEOGRAPHS:
+        return Strength.LAST_RESORT  # between two signs
+    katakana = after == "ID" and _is_katakana(text[index - 1]) and _is_katakana(text[index])
+    return Strength.WEAK if katakana else Strength.FREE
 
 
 def _is_forbidden(before: str, after: str, spaced: bool) -> bool:

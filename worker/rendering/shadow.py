@@ -32,6 +32,9 @@ _GRAIN = 0.06
 #: Pixels a shadow is fitted to, and fewest.
 _SAMPLES, _FEWEST = 700, 50
 _MEAN = np.full((1, 3), 1 / 3, np.float32)
+#: Share of the darkening, texture and all, that a first guess explains of a true shadow (on the samples 0.57
+#: and more, others' up to 0.4): below it no better one is looked for.
+_LEAST_EXPLAINED = 0.2
 #: Share of the change beside the strokes that a shadow may leave unexplained (true ones leave up to 0.22,
 #: JPEG's ringing and faults of the plate 0.34 and more), and the opacity below which it is not seen.
 _MOST_UNEXPLAINED, _LEAST_OPACITY = 0.28, 0.12
@@ -57,6 +60,8 @@ def find_shadow(look: Look, away: Pixels, outline: Outline | None) -> Shadow | N
     reach = max(2, round(_REACH * size))
     fit = _Fit.on(darkening, solid, visible[:: len(visible) // _SAMPLES + 1], reach + 1)
     best = _downhill(fit, (0, round(_START * size)), _BLURS[len(_BLURS) // 2] * size, reach)
+    if best.explained < _LEAST_EXPLAINED * float(fit.darkening @ fit.darkening):
+        return None
     best = max((_downhill(fit, best.shift, blur * size, reach) for blur in _BLURS), key=_explained)
     shadow, unexplained = _coloured(look, darkening, solid, visible, best)
     return shadow if shadow.opacity >= _LEAST_OPACITY and unexplained <= _MOST_UNEXPLAINED else None

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import regex
 
 from worker.errors import BadLayout
 from worker.job import Flag, Image, TextBlock
 from worker.rendering.align import Alignment
+from worker.rendering.candidate import Candidate, LayoutOptions
 from worker.rendering.draw import draw
-from worker.rendering.fit import Candidate, LayoutOptions, at_size, find_fits
+from worker.rendering.fit import at_size, find_fits, find_stacked_fits
 from worker.rendering.fonts import FontSet
 from worker.rendering.frame import Frame, Rect
 from worker.rendering.ground import CLEARANCE, CLEARANCE_IN_BALLOON, Neighbourhood
@@ -140,7 +142,7 @@ def render_sheet(plate: Image, sheet: Sheet, fonts: FontSet, options: LayoutOpti
 
 
 def _as_it_stands(block: SheetBlock, language: str, fonts: FontSet) -> PlacedBlock:
-    shaped = [fonts.shape(line.text, language, block.style.weight) for line in block.lines]
+    shaped = [fonts.shape(line.text, language, block.style.weight, block.style.serif) for line in block.lines]
     rect = extents(block.lines, shaped, block.size, block.style.slant)
     return PlacedBlock(
         block.id,
@@ -158,7 +160,7 @@ def _as_it_stands(block: SheetBlock, language: str, fonts: FontSet) -> PlacedBlo
 def _drawable(block: SheetBlock, language: str, fonts: FontSet) -> str:
     """The translation without what no font can show."""
     text = clean(block.translation)
-    missing = fonts.shape(text.replace("\n", " "), language, block.style.weight).missing
+    missing = fonts.shape(text.replace("\n", " "), language, block.style.weight, block.style.serif).missing
     return "".join(char for char in text if char not in missing).strip()
 
 
@@ -185,13 +187,14 @@ def _set_again(
     around = Neighbourhood(plate, frame, placed.room, obstacles, placed.size, clearance=clearance)
     starts = []
     for line in placed.lines:
-        left = fonts.shape(line.text, placed.language, placed.style.weight).left
+        left = fonts.shape(line.text, placed.language, placed.style.weight, placed.style.serif).left
         starts.append(line.left + (left - min(left, MOST_BEARING)) * placed.size)
     ink = Ink(frame, _ink_lines(placed, stacked), placed.size, stacked)
     candidate = Candidate(
         placed.block_id, text, placed.language, ink, placed.style, placed.alignment, around, min(starts)
     )
-    fits = find_fits(candidate, placed.size, fonts, options)
+    fits = list(find_stacked_fits(candidate, placed.size, fonts, options)) if stacked else []
+    fits = fits or find_fits(candidate, placed.size, fonts, options)
     fit = at_size(fits, placed.size, candidate) or (fits[0] if fits else None)
     return place(candidate, fit, fit.size, fonts) if fit else None
 
@@ -199,7 +202,7 @@ def _set_again(
 def _ink_lines(placed: PlacedBlock, stacked: bool) -> tuple[InkLine, ...]:
     """The lines as they stand, in the shape of source lines: bodies of equal height on their baselines."""
     if stacked:
-        return (InkLine(placed.rect, placed.rect.centre[0], placed.rect.left, placed.rect.centre[0]),)
+        return _columns(placed)
     rect, size = placed.rect, placed.size
     return tuple(
         InkLine(
@@ -210,6 +213,23 @@ def _ink_lines(placed: PlacedBlock, stacked: bool) -> tuple[InkLine, ...]:
         )
         for line in placed.lines
     )
+
+
+def _columns(placed: PlacedBlock) -> tuple[InkLine, ...]:
+    """The columns of stacked characters, in reading order: a new one begins where the next stands higher."""
+    columns: list[list[PlacedLine]] = []
+    for line in placed.lines:
+        if columns and line.baseline > columns[-1][-1].baseline:
+            columns[-1].append(line)
+        else:
+            columns.append([line])
+    rect, size, half = placed.rect, placed.size, (HAN_TOP - HAN_BOTTOM) / 2
+    lines = []
+    for column in columns:
+        axis = median(line.left for line in column) + size / 2
+        body = Rect(axis - half * size, rect.top, axis + half * size, rect.bottom)
+        lines.append(InkLine(body, axis, body.left, axis))
+    return tuple(lines)
 
 
 def _is_stacked(placed: PlacedBlock) -> bool:

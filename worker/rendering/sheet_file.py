@@ -9,7 +9,7 @@
                            "ground": "#ffffff", "weight": 400, "slant": 0.0,
                            "outline": {"colour": "#ffffff", "width": 2.0} or null,
                            "shadow": {"colour": "#000000", "dx": 2.0, "dy": 2.0, "blur": 1.0,
-                                      "opacity": 0.5} or null},
+                                      "opacity": 0.5} or null, "serif": false},
                  "lines": [{"text": "…", "left": 40.0, "baseline": 80.0}]}]}
 
 A person edits `translation`, which is then broken and fitted anew, or moves, resizes and recolours what is
@@ -184,6 +184,7 @@ def _style(field: _Field) -> Style:
             shadow["blur"].number(0, _WIDEST_EFFECT),
             shadow["opacity"].number(0, 1),
         ),
+        field["serif"].boolean(),
     )
 
 
@@ -214,6 +215,11 @@ class _Field:
         if not low <= self.value <= high:  # false for NaN too
             raise BadLayout(f"{self.name}: must lie between {low:g} and {high:g}")
         return float(self.value)
+
+    def boolean(self) -> bool:
+        if not isinstance(self.value, bool):
+            raise BadLayout(f"{self.name}: must be true or false")
+        return self.value
 
     def place(self) -> float:
         return self.number(-_FARTHEST, _FARTHEST)

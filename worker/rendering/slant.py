@@ -28,7 +28,7 @@ def measure_slant(region: Region, ink: Ink) -> float:
     """
     if ink.vertical:
         return 0.0
-    longest = max(ink.lines, key=lambda line: line.rect.width)
+    longest = ink.lines[max(range(len(ink.lines)), key=ink.length_of)]
     rect = replace(longest.rect, right=min(longest.rect.right, longest.rect.left + _LONGEST * ink.size))
     line, _ = ink.frame.cut(region.strokes, rect, (region.box.left, region.box.top))
     if min(line.shape) < 8:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.job import Box, Image, Mask, Region, TextBlock
+from worker.job import Box, Image, Mask, Region, TextBlock, TextLine
 from worker.rendering.colour import RGB, Pixels, dominant, dot, quantile, sample
 from worker.rendering.fonts import FontSet
 from worker.rendering.frame import Frame, Rect, page_box
@@ -28,8 +30,9 @@ _SAMPLES = 1000
 _UNLIKE = 64.0
 #: Shares of an OCR box that its ink may be high and wide.
 _INK_HEIGHTS, _INK_WIDTHS = (0.88, 0.8, 0.96, 0.72), (0.92, 1.0)
-#: Likeness below which strokes are hardly the text's; colours tried in their place.
-_UNLIKELY, _COLOURS = 0.12, 4
+#: Likeness from which on strokes are the text's (outlines reach 0.46), and below which they are hardly so;
+#: colours tried in their place.
+_LIKELY, _UNLIKELY, _COLOURS = 0.6, 0.12, 4
 #: Smallest piece of a stroke, as a share of the line height's square.
 _SPECK = 0.012
 #: Rows that a line is compared at.
@@ -53,7 +56,7 @@ def find_strokes(
         frame: Its frame.
         fonts: To know the text's shape.
     """
-    region = _near_lines(block, region)
+    region = near_lines(block.lines, block.text_height, region)
     page, ground = rgb[region.box.slices], ground_of(rgb[region.box.slices], plate, region)
     inside = _inside_lines(block, region)
     strokes = np.asarray(cv2.bitwise_and(region.strokes, inside), np.uint8)
@@ -66,15 +69,18 @@ def find_strokes(
     departure = departure_of(page, ground)
     off_ground = dot(departure, departure)
     fill = dominant(sample(colours.pixels, cores_of(off_ground, strokes)))
-    within = _innermost(colours, strokes, fill, likeness)
+    likely = 1.0 if likeness is None else likeness.of(strokes, enough=_LIKELY)
+    within = _innermost(colours, strokes, fill, likeness, likely)
     if within is not strokes:
-        strokes, fill = within, dominant(sample(colours.pixels, cores_of(off_ground, within)))
+        fill = dominant(sample(colours.pixels, cores_of(off_ground, within)))
     # What is nearer to the ground than to the fill is an edge of an outline or a shadow.
     nearer = cv2.compare(colours.squares_from(fill), off_ground, cv2.CMP_LE)
-    bodies = np.asarray(cv2.bitwise_and(strokes, nearer), np.uint8)
-    bodies = bodies if np.count_nonzero(bodies) >= FEWEST else strokes
+    bodies = np.asarray(cv2.bitwise_and(within, nearer), np.uint8)
+    bodies = bodies if np.count_nonzero(bodies) >= FEWEST else within
     bodies = _of_fill(colours, bodies, fill, likeness)
-    return replace(region, strokes=_likelier(colours, bodies, inside, likeness))
+    if within is not strokes or likely < _UNLIKELY:
+        bodies = _likelier(colours, bodies, inside, likeness)
+    return replace(region, strokes=bodies)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,10 +107,10 @@ class Colours:
         return np.asarray(cv2.inRange(self.squares_from(colour), -1.0, distance**2), np.uint8)
 
 
-def _near_lines(block: TextBlock, region: Region) -> Region:
-    """The region cut to the OCR boxes and what outline and shadow need around them."""
-    corners, box = np.concatenate([line.polygon for line in block.lines]), region.box
-    around = page_box(corners, box.right, box.bottom, margin=_AROUND * block.text_height)
+def near_lines(lines: Sequence[TextLine], text_height: float, region: Region) -> Region:
+    """The region cut to the OCR boxes of lines and what outline and shadow need around them."""
+    corners, box = np.concatenate([line.polygon for line in lines]), region.box
+    around = page_box(corners, box.right, box.bottom, margin=_AROUND * text_height)
     cut = Box(max(around.left, box.left), max(around.top, box.top), around.right, around.bottom)
     if not (cut.width > 0 and cut.height > 0):
         return region
@@ -129,13 +135,13 @@ def _guess_strokes(page: Image, ground: Image) -> Mask:
     return np.asarray(strokes if threshold >= 12 else np.zeros_like(distance), np.uint8)
 
 
-def _innermost(colours: Colours, strokes: Mask, fill: RGB, likeness: _Likeness | None) -> Mask:
+def _innermost(colours: Colours, strokes: Mask, fill: RGB, likeness: _Likeness | None, found: float) -> Mask:
     """The bodies inside an outline, where what was taken for strokes is the outline, alone or with them.
 
     The counters of a glyph show the ground; what a closed outline surrounds shows another colour, and has
-    the shape of the text.
+    the shape of the text; `found` is how much the strokes themselves are like it.
     """
-    if likeness is None:
+    if likeness is None or found >= _LIKELY:
         return strokes
     alike = colours.near(fill, _UNLIKE)
     hull = np.zeros_like(strokes)
@@ -145,12 +151,11 @@ def _innermost(colours: Colours, strokes: Mask, fill: RGB, likeness: _Likeness |
     if np.count_nonzero(unlike) < _MUCH * np.count_nonzero(strokes):
         return strokes
     body = colours.near(dominant(sample(colours.pixels, np.asarray(unlike, np.uint8))), _UNLIKE)
-    candidates = [strokes, *(np.asarray(cv2.bitwise_and(hull, ink), np.uint8) for ink in (alike, body))]
-    likely = [likeness.of(candidate) for candidate in candidates]
-    best = int(np.argmax(likely))
-    if likely[best] <= likely[0] + _CLEARLY_LIKER:
+    candidates = [np.asarray(cv2.bitwise_and(hull, ink), np.uint8) for ink in (alike, body)]
+    likely, best = max(((likeness.of(mask), mask) for mask in candidates), key=itemgetter(0))
+    if likely <= found + _CLEARLY_LIKER:
         return strokes
-    return _without_specks(candidates[best], _SPECK * likeness.box.height**2)
+    return _without_specks(best, _SPECK * likeness.box.height**2)
 
 
 def _likelier(colours: Colours, strokes: Mask, inside: Mask, likeness: _Likeness | None) -> Mask:

@@ -1,4 +1,4 @@
-"""How the source text looks: fill, outline, shadow, weight, slant, measured on its own pixels.
+"""How the source text looks: fill, outline, shadow, weight, slant, serifs, measured on its own pixels.
 
 Every measure compares the page with its ground, which is the plate where there is one: along the line from
 ground to fill lies a glyph's anti-aliasing, off that line lie outline and shadow.
@@ -29,18 +29,21 @@ from worker.rendering.fonts import FontSet
 from worker.rendering.ink import Ink
 from worker.rendering.look import Look, look_at
 from worker.rendering.segment import clean
+from worker.rendering.serif import has_serifs
 from worker.rendering.shadow import find_shadow
 from worker.rendering.slant import measure_slant
-from worker.rendering.strokes import FEWEST, cores_of
-from worker.rendering.weight import measure_weight
+from worker.rendering.strokes import FEWEST, cores_of, near_lines
+from worker.rendering.weight import coverage_of, measure_weight
 
 #: A gradient counts where its ends differ by this much (ΔE) and a straight line explains it this well.
 _GRADIENT_DIFFERENCE, _GRADIENT_FIT = 12.0, 0.75
-#: A fill that would have to move farther (ΔE) to be legible stays, and gets a shade of this contrast behind
-#: it, blurred by so many em.
-_FARTHEST_MOVE, _SHADED, _SHADE_BLUR = 40.0, 4.5, 0.08
+#: A fill that would have to move farther (ΔE) to be legible stays, and gets a shade behind it, blurred by so
+#: many em; this share of it is left at the glyphs' edges.
+_FARTHEST_MOVE, _SHADE_BLUR, _AT_EDGES = 40.0, 0.08, 0.4
 #: Fills whose channels deviate by less (levels) are one colour.
 _FLAT = 5.0
+#: Text turned by more degrees has no rows and columns to tell serifs by.
+_UPRIGHT = 3.0
 #: Pixels that tell a gradient.
 _SAMPLES = 600
 
@@ -67,6 +70,8 @@ class Style:
     slant: float = 0.0
     outline: Outline | None = None
     shadow: Shadow | None = None
+    #: Whether it is set in a face with serifs, where the fonts have one.
+    serif: bool = False
 
     def scaled(self, factor: float) -> Style:
         """The same for text so many times as large: outline and shadow keep their proportion to it."""
@@ -104,6 +109,10 @@ def measure_style(
         ink: Its geometry (see ink.measure_ink).
         fonts: To compare the weight with.
     """
+    longest = max(range(len(block.lines)), key=ink.length_of)
+    if len(block.lines) > 1:  # one line shows the style of all
+        alone = near_lines(block.lines[longest : longest + 1], block.text_height, region)
+        region = alone if np.count_nonzero(alone.strokes) >= FEWEST else region
     look = look_at(rgb, plate, region, ink.size)
     page, ground = look.page, look.ground
     ground_colour = as_rgb(quantile(ground.reshape(-1, 3)[:: max(1, ground.size // 6000)], 0.5))
@@ -115,8 +124,13 @@ def measure_style(
     away = distance_from(look.strokes)
     outline = find_outline(look, away, fill)
     shadow = find_shadow(look, away, outline)
-    text = max((clean(line.text) for line in block.lines), key=len)
-    weight = measure_weight(look, fill, text, fonts)
+    text = clean(block.lines[longest].text)
+    coverage = coverage_of(look, fill)
+    weight = measure_weight(look, coverage, text, fonts)
+    upright = abs(ink.frame.angle) <= _UPRIGHT and ink.frame.warp is None
+    serif = upright and outline is None and has_serifs(coverage, look.size, text, weight, fonts)
+    if serif:
+        weight = measure_weight(look, coverage, text, fonts, serif)
     gradient = _gradient(look, cores, ink, region)
     style = Style(
         gradient or _flat(fill),
@@ -125,6 +139,7 @@ def measure_style(
         measure_slant(region, ink),
         outline and outline.scaled(look.reduction),
         shadow and shadow.scaled(look.reduction),
+        serif,
     )
     return _readable(style, ink.size)
 
@@ -132,7 +147,8 @@ def measure_style(
 def _readable(style: Style, size: float) -> Style:
     """The style with its fill moved to where it reads; with a soft shade behind it where that is too far.
 
-    White on a pale photograph is meant to be white: there the ground right behind it moves instead.
+    White on a pale photograph is meant to be white: there the ground right behind it moves instead, and the
+    least that makes the text's edges legible.
     """
     fill, backdrop = style.fill, style.outline.colour if style.outline else style.ground
     moved = legible(fill.start, backdrop)
@@ -140,7 +156,9 @@ def _readable(style: Style, size: float) -> Style:
         return style
     if style.outline is not None or difference(fill.start, moved) <= _FARTHEST_MOVE:
         return replace(style, fill=_flat(moved))
-    shade = legible(style.ground, fill.start, least=_SHADED)
+    ground = np.array(style.ground, np.float32)
+    change = np.array(legible(style.ground, fill.start), np.float32) - ground
+    shade = as_rgb(ground + change / _AT_EDGES)
     return replace(style, shadow=Shadow(shade, 0.0, 0.0, _SHADE_BLUR * size, 1.0))
 
 

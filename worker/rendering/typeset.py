@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from worker.job import BlockStatus, Flag, Image, Polygon, Region, TextBlock, TooLong, Translation
+from worker.rendering.candidate import Candidate, LayoutOptions
 from worker.rendering.draw import draw
-from worker.rendering.fit import Candidate, LayoutOptions, capacity_of
+from worker.rendering.fit import capacity_of
 from worker.rendering.fonts import FontSet
 from worker.rendering.layout import PlacedBlock, lay_out
 from worker.rendering.measured import MeasuredPage, measure_page
@@ -137,7 +138,9 @@ def _with_texts(
     filled = []
     for candidate in candidates:
         text = texts[candidate.block_id]
-        lost = fonts.shape(text.replace("\n", " "), language, candidate.style.weight).missing
+        lost = fonts.shape(
+            text.replace("\n", " "), language, candidate.style.weight, candidate.style.serif
+        ).missing
         missing[candidate.block_id] = lost
         text = "".join(char for char in text if char not in lost).strip()
         filled.append(replace(candidate, text=text, language=language))
@@ -162,7 +165,10 @@ def _outcome(
             candidate.block_id, BlockStatus.UNFIT, flags, source_size=size, capacity=capacity, missing=lost
         )
     shrunk = placed.size < options.floor(size) * 0.98
-    used = [fonts.shape(line.text, placed.language, placed.style.weight).families for line in placed.lines]
+    used = [
+        fonts.shape(line.text, placed.language, placed.style.weight, placed.style.serif).families
+        for line in placed.lines
+    ]
     return Outcome(
         candidate.block_id,
         BlockStatus.TRANSLATED,

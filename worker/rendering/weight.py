@@ -11,32 +11,41 @@ from worker.rendering.colour import RGB, Pixels, dot, quantile
 from worker.rendering.fonts import FontSet
 from worker.rendering.look import Look
 from worker.rendering.raster import rasterise
+from worker.rendering.serif import stem_width
 
 #: Weights at which the text is set for comparison, and how much of it.
 _TRIAL_WEIGHTS = (500, 700, 300, 900)
 _LONGEST_TRIAL = 5
 #: Below this size (px) blur and resampling thicken strokes: the weight is kept to what such text has.
-_SMALL, _SMALL_WEIGHTS = 16.0, (350, 600)
+_SMALL, _SMALL_WEIGHTS = 16.0, (400, 600)
 #: Distance (RGB) of fill and ground that shows how far each pixel is covered.
 _CONTRAST = 64.0
 _AROUND = np.ones((3, 3), np.uint8)
 
 
-def measure_weight(look: Look, fill: RGB, text: str, fonts: FontSet) -> int:
+def measure_weight(
+    look: Look, coverage: Pixels | None, text: str, fonts: FontSet, serif: bool = False
+) -> int:
     """The weight at which the same text in our font, at the same size, has strokes as wide as these.
 
     Args:
         look: The block's pixels.
-        fill: The colour of its strokes.
+        coverage: See coverage_of.
         text: One line of it.
         fonts: To set it for comparison.
+        serif: Whether it has serifs: then only vertical strokes are compared: hairlines tell no weight.
     """
-    share, size, text = _stroke_width(_coverage(look, fill)), look.size, text[:_LONGEST_TRIAL]
+    size, text = look.size, text[:_LONGEST_TRIAL]
+
+    def width_of(coverage: Pixels) -> float:
+        return (stem_width(coverage, size) if serif else None) or _stroke_width(coverage)
+
+    share = width_of(coverage if serif and coverage is not None else _of_strokes(look, coverage))
     widths: dict[int, float] = {}
     for trial in _TRIAL_WEIGHTS:  # from the middle outward: two trials around the answer are enough
         shaped = fonts.shape(text, "zh", trial)
         room = (math.ceil(1.3 * size) + 2, math.ceil(shaped.advance * size) + 2)
-        widths[trial] = _stroke_width(rasterise([(shaped, 1.0, size + 1.0)], size, room))
+        widths[trial] = width_of(rasterise([(shaped, 1.0, size + 1.0)], size, room))
         if min(widths.values()) <= share <= max(widths.values()):
             break
     trials = sorted(widths)
@@ -46,16 +55,22 @@ def measure_weight(look: Look, fill: RGB, text: str, fonts: FontSet) -> int:
     return round(weight / 25) * 25
 
 
-def _coverage(look: Look, fill: RGB) -> Pixels:
-    """How far, 0..1, the strokes cover each pixel."""
+def coverage_of(look: Look, fill: RGB) -> Pixels | None:
+    """How far, 0..1, the text covers each pixel, hairlines too; None where fill and ground are one colour."""
     less = np.array([[-1, 0, 0, fill[0]], [0, -1, 0, fill[1]], [0, 0, -1, fill[2]]], np.float32)
     axis = np.asarray(cv2.transform(look.ground, less), np.float32)  # fill less ground
     length = dot(axis, axis)
     if float(quantile(length[look.strokes > 0], 0.5)) <= _CONTRAST**2:
-        return look.strokes.astype(np.float32) / np.float32(255)  # white on white: only the outline tells
-    near = cv2.bitwise_and(look.mask, cv2.dilate(look.strokes, _AROUND))
+        return None
     along = np.clip(dot(look.departure, axis) / np.maximum(length, 1.0), 0, 1)
-    return np.asarray(cv2.copyTo(along, near), np.float32)
+    return np.asarray(cv2.copyTo(along, look.mask), np.float32)
+
+
+def _of_strokes(look: Look, coverage: Pixels | None) -> Pixels:
+    """The coverage by the strokes and their edges; white on white the strokes themselves, all that tells."""
+    if coverage is None:
+        return look.strokes.astype(np.float32) / np.float32(255)
+    return np.asarray(cv2.copyTo(coverage, cv2.dilate(look.strokes, _AROUND)), np.float32)
 
 
 def _stroke_width(coverage: Pixels) -> float:

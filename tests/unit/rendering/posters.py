@@ -100,6 +100,33 @@ class Poster:
         return Region(block.id, box, mask, strokes)
 
 
+def balloon(
+    text: tuple[str, ...], fonts: FontSet, *, walled: bool = False
+) -> tuple[Poster, TextBlock, Region]:
+    """Vertical columns in a white balloon on grey, or in a box with no room for anything else."""
+    poster = Poster.plain(240, 240, fonts, (120, 120, 120))
+    cv2.ellipse(poster.plate, (120, 120), (70, 90), 0, 0, 360, (255, 255, 255), cv2.FILLED)
+    poster.rgb[:] = poster.plate
+    lines = []
+    strokes = np.zeros(poster.rgb.shape[:2], np.uint8)
+    for number, column in enumerate(text):
+        left = 126 - 34 * number
+        for row, char in enumerate(column):
+            poster.write([char], left, 88 + 27 * row, 26)
+        quad = np.array(
+            [(left, 63), (left + 28, 63), (left + 28, 174), (left, 174)],
+            np.float32,
+        )
+        lines.append(TextLine(quad, column, 0.99))
+    for region in poster.regions:
+        strokes[region.box.slices] |= region.strokes
+    hull = np.array([(92, 63), (154, 63), (154, 174), (92, 174)], np.float32)
+    block = TextBlock(0, tuple(lines), "".join(text), hull, 0.0, 28, vertical=True)
+    for picture in (poster.plate, poster.rgb) if walled else ():
+        picture[:, :88] = picture[:, 158:] = picture[:58] = picture[180:] = (120, 120, 120)
+    return poster, block, Region(0, Box(0, 0, 240, 240), strokes, strokes)
+
+
 def typeset_poster(poster: Poster, *texts: str | None) -> Typeset:
     """The poster with these translations, block by block; None: untranslated, its ink stays."""
     translations = [

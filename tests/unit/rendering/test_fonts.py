@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.rendering.tiny_font import write_font
 from worker.errors import SettingsError
 from worker.rendering.fonts import FontOptions, FontSet
 from worker.rendering.raster import rasterise
@@ -99,3 +100,19 @@ def test_one_set_serves_many_threads() -> None:
         )
 
     assert list(together) == alone
+
+
+def test_named_fonts_come_first_and_the_packaged_ones_follow(tmp_path: Path) -> None:
+    write_font(tmp_path / "brand.ttf", "가", "Brand")
+    fonts = FontSet.load(FontOptions((tmp_path / "brand.ttf",)))
+
+    assert fonts.shape("가나다", "ko", 400).families == ("Noto Sans CJK KR", "Brand")
+    assert fonts.shape("가나다", "ko", 400).missing == ""
+
+
+def test_an_italic_of_the_family_is_not_taken(tmp_path: Path) -> None:
+    write_font(tmp_path / "a-italic.ttf", "가", "Brand", italic=True)
+    write_font(tmp_path / "b-upright.ttf", "가나", "Brand")
+    fonts = FontSet.load(FontOptions((tmp_path,)))
+
+    assert fonts.shape("가나", "ko", 400).families == ("Brand",)

@@ -10,16 +10,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.rendering.posters import BLACK, Poster
-from worker.job import BlockStatus, Box, Region, TextBlock, TextLine, Translation
+from tests.unit.rendering.posters import BLACK, Poster, balloon, typeset_poster
+from worker.job import BlockStatus, Image, Translation
 from worker.rendering.columns import split_columns
 from worker.rendering.draw import draw
 from worker.rendering.effects import Outline, Shadow
 from worker.rendering.fonts import FontSet
-from worker.rendering.style import Fill
+from worker.rendering.style import Fill, Style
 from worker.rendering.typeset import typeset
 
 _FONTS = FontSet.load()
+
+
+def _flat(colour: tuple[int, int, int], weight: int) -> Style:
+    return replace(BLACK, fill=Fill(colour, colour), weight=weight)
 
 
 @settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
@@ -47,31 +51,8 @@ def test_a_text_about_as_long_as_its_source_is_always_set(
     assert {outcome.status for outcome in result.outcomes} == {BlockStatus.TRANSLATED}
 
 
-def _balloon(text: tuple[str, ...], fonts: FontSet) -> tuple[Poster, TextBlock, Region]:
-    """Vertical columns in a white balloon on grey."""
-    poster = Poster.plain(240, 240, fonts, (120, 120, 120))
-    cv2.ellipse(poster.plate, (120, 120), (70, 90), 0, 0, 360, (255, 255, 255), cv2.FILLED)
-    poster.rgb[:] = poster.plate
-    lines = []
-    strokes = np.zeros(poster.rgb.shape[:2], np.uint8)
-    for number, column in enumerate(text):
-        left = 126 - 34 * number
-        for row, char in enumerate(column):
-            poster.write([char], left, 88 + 27 * row, 26)
-        quad = np.array(
-            [(left, 63), (left + 28, 63), (left + 28, 174), (left, 174)],
-            np.float32,
-        )
-        lines.append(TextLine(quad, column, 0.99))
-    for region in poster.regions:
-        strokes[region.box.slices] |= region.strokes
-    hull = np.array([(92, 63), (154, 63), (154, 174), (92, 174)], np.float32)
-    block = TextBlock(0, tuple(lines), "".join(text), hull, 0.0, 28, vertical=True)
-    return poster, block, Region(0, Box(0, 0, 240, 240), strokes, strokes)
-
-
 def test_a_balloon_s_free_ground_is_used_and_its_lines_are_even(fonts: FontSet) -> None:
-    poster, block, region = _balloon(("五星好评", "拜托啦啦"), fonts)
+    poster, block, region = balloon(("五星好评", "拜托啦啦"), fonts)
     translation = Translation(0, BlockStatus.TRANSLATED, "내 스웨터는 왜 아직도 안 오지?")
 
     result = typeset(poster.rgb, poster.plate, [block], [region], [translation], [], fonts, "ko")
@@ -84,9 +65,7 @@ def test_a_balloon_s_free_ground_is_used_and_its_lines_are_even(fonts: FontSet) 
 
 
 def test_columns_between_walls_stay_columns(fonts: FontSet) -> None:
-    poster, block, region = _balloon(("五星好评", "拜托啦啦"), fonts)
-    for picture in (poster.plate, poster.rgb):
-        picture[:, :88] = picture[:, 158:] = picture[:58] = picture[180:] = (120, 120, 120)
+    poster, block, region = balloon(("五星好评", "拜托啦啦"), fonts, walled=True)
     translation = Translation(0, BlockStatus.TRANSLATED, "헤어컨디셔너세트")
 
     result = typeset(poster.rgb, poster.plate, [block], [region], [translation], [], fonts, "ko")
@@ -180,3 +159,92 @@ def test_twenty_blocks_are_drawn_in_25_ms(fonts: FontSet) -> None:
 
     assert len([outcome for outcome in result.outcomes if outcome.placed is not None]) == 20
     assert min(rounds) <= 0.025
+
+
+def test_a_badge_s_text_grows_where_its_ring_is_wide(fonts: FontSet) -> None:
+    poster = Poster.plain(300, 300, fonts, (254, 223, 70))
+    cv2.circle(poster.plate, (150, 150), 104, (200, 120, 20), 2, cv2.LINE_AA)
+    poster.rgb[:] = poster.plate
+    poster.write(["到手价"], 150, 110, 34, replace(BLACK, weight=700), centred=True)
+
+    (outcome,) = typeset_poster(poster, "최종 혜택가").outcomes
+
+    assert outcome.placed is not None
+    assert outcome.placed.size >= 0.8 * 34
+    corners = outcome.placed.body - (150, 150)
+    assert np.linalg.norm(corners, axis=1).max() <= 104
+
+
+def _plaid(width: int, height: int) -> Image:
+    """Bands of two colours across and down."""
+    page = np.full((height, width, 3), (188, 142, 88), np.uint8)
+    page[:, (np.arange(width) // 36) % 2 == 0] = (60, 84, 66)
+    page[(np.arange(height) // 24) % 3 == 0] = (96, 70, 48)
+    return page
+
+
+def test_outlined_text_grows_over_the_pattern_that_it_stands_on(fonts: FontSet) -> None:
+    poster = Poster(_plaid(500, 140), fonts)
+    style = replace(_flat((253, 247, 227), 700), outline=Outline((24, 30, 26), 3.0))
+    poster.write(["复古"], 250, 84, 36, style, centred=True)
+
+    (outcome,) = typeset_poster(poster, "빈티지 룩").outcomes
+
+    assert outcome.placed is not None
+    assert outcome.placed.size >= 0.9 * 36
+
+
+def test_outlined_text_does_not_grow_over_what_is_not_of_its_pattern(fonts: FontSet) -> None:
+    poster = Poster(_plaid(500, 140), fonts)
+    poster.plate[:, :200] = poster.plate[:, 300:] = (240, 240, 250)
+    poster.rgb[:] = poster.plate
+    style = replace(_flat((253, 247, 227), 700), outline=Outline((24, 30, 26), 3.0))
+    poster.write(["复古"], 250, 84, 36, style, centred=True)
+
+    (outcome,) = typeset_poster(poster, "빈티지 룩").outcomes
+
+    assert outcome.placed is not None
+    assert outcome.placed.body[:, 0].min() >= 200
+    assert outcome.placed.body[:, 0].max() <= 300
+
+
+@pytest.mark.parametrize("pitch", [1.2, 1.5, 2.0])
+def test_lines_keep_the_source_s_distance(fonts: FontSet, pitch: float) -> None:
+    poster = Poster.plain(600, 300, fonts)
+    poster.write(["产品信息参数纯臻", "营养护发素适合所"], 40, 80, 30, pitch=pitch)
+
+    (outcome,) = typeset_poster(poster, "제품 정보 그리고 자세한 사양 영양 컨디셔너").outcomes
+
+    assert outcome.placed is not None
+    first, second = (line.baseline for line in outcome.placed.lines[:2])
+    assert second - first == pytest.approx(30 * pitch, abs=2)
+
+
+def test_captions_under_a_row_of_pictures_stay_centred_under_them(fonts: FontSet) -> None:
+    poster = Poster.plain(700, 160, fonts, (60, 40, 28))
+    middles = (120, 270, 420, 570)
+    for middle in middles:
+        cv2.circle(poster.plate, (middle, 50), 36, (230, 190, 130), 2, cv2.LINE_AA)
+    poster.rgb[:] = poster.plate
+    for middle, text in zip(middles, ["冷水手洗", "平铺晾干", "低温熨烫", "不可漂白"], strict=True):
+        poster.write([text], middle, 130, 26, _flat((248, 230, 207), 500), centred=True)
+
+    outcomes = typeset_poster(poster, "찬물 손세탁", "뉘어서 건조", "저온 다림질", "표백 금지").outcomes
+
+    centres = [outcome.placed.rect.centre[0] for outcome in outcomes if outcome.placed is not None]
+    assert centres == pytest.approx(middles, abs=2)
+
+
+def test_a_motif_under_the_text_does_not_open_the_ground_beside_it(fonts: FontSet) -> None:
+    cloth = np.random.default_rng(5).normal(184, 4, (200, 520, 3))
+    poster = Poster(np.clip(cloth, 0, 255).astype(np.uint8), fonts)
+    cv2.rectangle(poster.plate, (130, 40), (180, 74), (130, 20, 50), cv2.FILLED)
+    cv2.putText(poster.plate, "shop.example.com", (60, 140), cv2.FONT_HERSHEY_DUPLEX, 1, (250, 250, 250), 2)
+    poster.rgb[:] = poster.plate  # no OCR engine has read the shop's address
+    poster.plate[:, 300:] = poster.rgb[:, 300:] = (20, 60, 90)
+    poster.write(["小晶晶母婴"], 90, 90, 38, _flat((255, 255, 255), 500))
+
+    (outcome,) = typeset_poster(poster, "샤오징징 육아용품").outcomes
+
+    assert outcome.placed is not None
+    assert outcome.placed.body[:, 1].max() < 118

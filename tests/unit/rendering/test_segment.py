@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from worker.rendering.segment import Strength, clean, find_breaks
 
-_MARKS = {Strength.FREE: "|", Strength.WEAK: "¦", Strength.LAST_RESORT: "·", Strength.FORCED: "⏎"}
+_MARKS = {Strength.FREE: "|", Strength.WEAK: "¦", Strength.LAST_RESORT: "*", Strength.FORCED: "⏎"}
 _ROWS = (Path(__file__).parent / "line_breaks.tsv").read_text(encoding="utf-8").splitlines()
 _CASES = [row.split("\t")[:2] for row in _ROWS if row and not row.startswith("#")]
 
@@ -23,7 +23,7 @@ def _marked(text: str, language: str) -> str:
 
 @pytest.mark.parametrize(("language", "expected"), _CASES)
 def test_breaks(language: str, expected: str) -> None:
-    text = "".join(char for char in expected if char not in "|¦·")
+    text = "".join(char for char in expected if char not in "|¦*")
 
     assert _marked(text, language) == expected
 

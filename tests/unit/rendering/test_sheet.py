@@ -4,12 +4,13 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.rendering.posters import BLACK, Poster
+from tests.unit.rendering.posters import BLACK, Poster, balloon
 from worker.errors import BadLayout
 from worker.job import BlockStatus, Flag, Translation
 from worker.rendering.align import Alignment
@@ -99,6 +100,27 @@ def test_an_edit_changes_its_own_block_alone_and_keeps_size_and_place(
         was = np.flatnonzero((old & ~untouched).any(axis=0))
         assert abs(columns[0] - was[0]) <= 0.15 * block.size
         assert columns[-1] < was[-1]
+
+
+def _stacked(fonts: FontSet) -> tuple[Typeset, Sheet]:
+    """Four and four characters in two columns between walls."""
+    poster, block, region = balloon(("五星好评", "拜托啦啦"), fonts, walled=True)
+    answer = Translation(0, BlockStatus.TRANSLATED, "헤어컨디셔너세트")
+    typesetting = typeset(poster.rgb, poster.plate, [block], [region], [answer], [], fonts, "ko")
+    return typesetting, sheet_of(typesetting, [block], "ko")
+
+
+@pytest.mark.parametrize(("text", "columns"), [("헤어컨디셔너본품", 2), ("새컨디셔너", 2), ("헤어", 1)])
+def test_an_edit_of_stacked_columns_stays_in_columns(fonts: FontSet, text: str, columns: int) -> None:
+    typesetting, sheet = _stacked(fonts)
+    assert len(sheet.blocks[0].lines) == 8
+
+    again = render_sheet(typesetting.plate, _edited(sheet, 0, translation=text), fonts)
+
+    ink = (cv2.absdiff(again, typesetting.plate).max(axis=2) > 60).any(axis=0)
+    old = (cv2.absdiff(typesetting.rgb, typesetting.plate).max(axis=2) > 60).any(axis=0)
+    assert np.count_nonzero(np.diff(ink.view(np.int8)) == 1) == columns
+    assert np.flatnonzero(ink).mean() == pytest.approx(np.flatnonzero(old).mean(), abs=3)
 
 
 def test_an_edit_that_breaks_a_line_by_hand_is_obeyed(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.rendering.posters import BLACK, Poster
+from tests.unit.rendering.posters import BLACK, Poster, typeset_poster
 from worker.rendering.colour import RGB, contrast, difference, legible
 from worker.rendering.effects import Outline, Shadow
 from worker.rendering.fonts import FontSet
@@ -231,10 +231,24 @@ def test_white_on_a_pale_ground_stays_white_and_gets_a_shade(fonts: FontSet) -> 
     poster.write(["小晶晶母婴"], 40, 80, 40, _flat((255, 255, 255), 600))
 
     style, _ = _measured(poster)
+    rgb = typeset_poster(poster, "샤오징징").rgb
 
     assert difference(style.fill.start, (255, 255, 255)) <= 2
+    ink = (rgb.min(axis=2) > 250).astype(np.uint8)
+    wide, narrow = (np.asarray(cv2.dilate(ink, np.ones((side, side), np.uint8))) for side in (5, 3))
+    red, green, blue = np.median(rgb[(wide > 0) & (narrow == 0)], axis=0)
+    assert contrast((red, green, blue), (255, 255, 255)) >= 2.7
+
+
+def test_text_that_is_almost_legible_gets_hardly_any_shade(fonts: FontSet) -> None:
+    poster = Poster.plain(500, 120, fonts, (254, 104, 77))  # contrast 2.9
+    poster.write(["立即抢购"], 40, 80, 40, _flat((255, 255, 255), 800))
+
+    style, _ = _measured(poster)
+
+    assert style.fill.start == (255, 255, 255)
     assert style.shadow is not None
-    assert contrast(style.shadow.colour, style.fill.start) >= 4.4
+    assert difference(style.shadow.colour, (254, 104, 77)) <= 6
 
 
 def test_legible_text_is_left_alone() -> None:

@@ -221,7 +221,7 @@ def test_strange_texts_never_raise(fonts: FontSet, text: str) -> None:
     assert len(result.outcomes) == 1
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(
     rows=st.lists(st.tuples(_HANZI, _KOREAN), min_size=1, max_size=4),
     size=st.floats(12, 44),
@@ -244,6 +244,9 @@ def test_text_stays_on_its_ground(
     for outcome in drawn:
         assert outcome.placed is not None
         assert outcome.placed.size <= size * 1.08 + 1  # the mask knows whole px only
+        room, rect = outcome.placed.room.grown(0.5, 0.5), outcome.placed.rect
+        assert room.left <= rect.left <= rect.right <= room.right
+        assert room.top <= rect.top <= rect.bottom <= room.bottom
         grown = outcome.placed.frame.quad(outcome.placed.rect.grown(*[outcome.placed.style.margin + 2] * 2))
         cv2.fillConvexPoly(allowed, np.rint(grown).astype(np.int32), 1)
     for outcome in result.outcomes:
