@@ -126,6 +126,8 @@ class GeminiServer:
     latency: float = 0.0
     requests: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
+    #: Instead of what it says about its model.
+    model: web.Response | None = None
 
     @property
     def asked(self) -> list[list[int]]:
@@ -152,7 +154,8 @@ class GeminiServer:
         return answer
 
     async def _model(self, request: web.Request) -> web.Response:
-        return web.json_response({"name": f"models/{request.match_info['model']}", "version": "1"})
+        good = {"name": f"models/{request.match_info['model']}", "version": "1"}
+        return self.model or web.json_response(good)
 
     async def _calls(self, _: web.Request) -> web.Response:
         return web.json_response(len(self.requests))
@@ -164,7 +167,7 @@ async def _serve(latency: float, share: float, seed: int) -> None:
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    print(runner.addresses[0][1], flush=True)  # noqa: T201
+    print(runner.addresses[0][1], flush=True)  # noqa: T201 - whoever started it reads its port
     await asyncio.Event().wait()
 
 

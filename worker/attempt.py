@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
 
-from worker import metrics, schemas
+from worker import charges, metrics, schemas
 from worker.breaker import Breaker
 from worker.errors import AuthError, JobTimeout, Poisoned, TranslatorQuota, WorkerError
-from worker.job import Failure, Job, Result
+from worker.job import FREE, Failure, Job, JobIdentity, Result, Usage
 from worker.ports import Claim, JobQueue
 from worker.retry_policy import RetryPolicy
 
@@ -48,38 +49,58 @@ class Attempts:
         self._breaker = breaker
         self._options = options
 
-    async def run(self, claim: Claim) -> Answer:
-        """Run one job; returns how to answer for it."""
+    async def run(self, claim: Claim, is_over: Callable[[], bool]) -> Answer:
+        """Run one job; returns how to answer for it.
+
+        Args:
+            claim: The job.
+            is_over: Whether the job is no longer this worker's to answer for: it is cancelled, by a drain or
+                since the claim was lost.
+
+        Raises:
+            asyncio.CancelledError: It was over before the job came through.
+        """
         if claim.recorded is not None:
             metrics.JOBS.labels("repeated").inc()
             return partial(self._queue.ack, claim, claim.recorded)
-        with structlog.contextvars.bound_contextvars(**self._ids(claim)):
+        with ExitStack() as bound:
+            charged = bound.enter_context(charges.collected())
             try:
-                if self._options.retry.is_poison(claim):
-                    raise Poisoned(f"the worker died {claim.crashes} times with this job in hand")
-                job = schemas.parse_job(claim.payload, self._options.default_language)
+                job = self._read(claim)
+                ids = {"request_id": job.request_id, "image_id": job.image_id}
+                bound.enter_context(structlog.contextvars.bound_contextvars(**ids))
                 return self._succeed(claim, await self._within_deadline(job))
-            except WorkerError as error:
-                return self._fail(claim, error)
-            except Exception:
+            except (Exception, asyncio.CancelledError) as error:
+                if is_over():
+                    # What a cancel cuts off need not say so.
+                    raise asyncio.CancelledError from error
+                spent = sum(charged, claim.spent)
+                if isinstance(error, WorkerError):
+                    return self._fail(claim, error, spent)
                 # A bug of ours must end in a result too; the trace goes to the log, not to the outside.
                 _log.exception("job.bug", claim=claim.id)
-                return self._fail(claim, WorkerError("internal error, see the worker's log"))
+                return self._fail(claim, WorkerError("internal error, see the worker's log"), spent)
 
-    def _ids(self, claim: Claim) -> dict[str, str]:
-        """What every log line of the job says, also of one that cannot be parsed."""
-        identity = schemas.identify(claim.payload, self._options.default_language)
-        if identity is None:
+    def log_ids(self, claim: Claim) -> dict[str, str]:
+        """What the log says of a job, as far as it can be read."""
+        if not claim.readable:
             return {}
-        ids = {"request_id": identity.request_id, "image_id": identity.image_id}
-        return {name: written[:_ID_LENGTH] for name, written in ids.items()}
+        return _log_ids(schemas.identify(claim.payload, self._options.default_language))
+
+    def _read(self, claim: Claim) -> Job:
+        if not claim.readable:
+            raise Poisoned("workers died while they read this job")
+        if self._options.retry.is_poison(claim):
+            raise Poisoned(f"the worker died {claim.crashes} times with this job in hand")
+        return schemas.parse_job(claim.payload, self._options.default_language)
 
     async def _within_deadline(self, job: Job) -> Result:
         seconds = self._options.job_deadline_seconds
         try:
             async with asyncio.timeout(seconds) as deadline:
                 return await self._run_job(job)
-        except TimeoutError:
+        except Exception:
+            # What the deadline cuts off need not say so.
             if not deadline.expired():
                 raise
             raise JobTimeout(f"the job took longer than {seconds:g} s") from None
@@ -89,20 +110,22 @@ class Attempts:
             _log.info("dependency.back", dependency=dependency)
         timings = {stage: round(spent, 1) for stage, spent in result.timings_ms.items()}
         _log.info("job.done", status=result.status, timings_ms=timings)
-        return partial(
-            self._queue.ack, claim, schemas.dump_result(replace(result, attempts=claim.deliveries))
-        )
+        usage = result.usage + claim.spent if result.usage is not None else None
+        final = replace(result, attempts=claim.deliveries, usage=usage)
+        return partial(self._queue.ack, claim, schemas.dump_result(final))
 
-    def _fail(self, claim: Claim, error: WorkerError) -> Answer:
+    def _fail(self, claim: Claim, error: WorkerError, spent: Usage) -> Answer:
         self._tell_breaker(error)
         delay = self._options.retry.delay(claim, error, random.random())
         if delay is not None:
             _log.warning("job.retry", claim=claim.id, code=error.code, error=error.message, delay=delay)
             metrics.RETRIES.labels(error.code).inc()
-            return partial(self._queue.retry, claim, delay, error.code)
+            return partial(self._queue.retry, claim, delay, error.code, spent)
         failure = Failure(error.code, error.message)
-        result = schemas.failed(claim.payload, self._options.default_language, failure, claim.deliveries)
-        _log.error("job.failed", claim=claim.id, code=error.code, error=error.message)
+        legible = claim.payload if claim.readable else b""
+        result = schemas.failed(legible, self._options.default_language, failure, claim.deliveries)
+        result = replace(result, usage=spent if spent != FREE else None)
+        _log.error("job.failed", **_log_ids(result), claim=claim.id, code=error.code, error=error.message)
         metrics.DEAD_LETTERS.labels(error.code).inc()
         metrics.JOBS.labels("failed").inc()
         return partial(
@@ -120,3 +143,13 @@ class Attempts:
         if pause is not None:
             event = "dependency.refused" if refused else "dependency.down"
             _log.error(event, dependency=dependency, error=error.message, pause=pause)
+
+
+def _log_ids(named: JobIdentity | Result | None) -> dict[str, str]:
+    """Request and image, cut and escaped where they are none of a job that parses."""
+    ids = {"request_id": named.request_id, "image_id": named.image_id} if named is not None else {}
+    return {
+        name: written[:_ID_LENGTH].encode(errors="backslashreplace").decode()
+        for name, written in ids.items()
+        if written is not None
+    }

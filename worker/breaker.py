@@ -33,6 +33,9 @@ class BreakerOptions:
     cap_seconds: float = 30.0
     #: A refused key needs a human; asking more often only fills the vendor's logs.
     refused_seconds: float = 60.0
+    #: What a dependency may ask for: some name the day on which a quota ends, and nobody wants to learn then
+    #: that the limit was raised today.
+    longest_seconds: float = 900.0
 
 
 @dataclass(slots=True)
@@ -86,7 +89,8 @@ class Breaker:
             return None
         doublings = 0 if busy else min(circuit.openings, _MOST_DOUBLINGS)
         pause = min(self._options.base_seconds * 2.0**doublings, self._options.cap_seconds)
-        pause = max(pause, wait, self._options.refused_seconds if refused else 0.0)
+        asked = min(wait, self._options.longest_seconds)
+        pause = max(pause, asked, self._options.refused_seconds if refused else 0.0)
         circuit.failures = 0
         circuit.openings += 1
         circuit.opened_until = self._now() + pause

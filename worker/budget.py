@@ -45,16 +45,18 @@ class PixelBudget:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
+            if not turn.cancelled():
                 self._used -= share
-            else:
-                self._waiting.remove((share, turn))
             self._admit()
             raise
 
     def _admit(self) -> None:
-        while self._waiting and self._used + self._waiting[0][0] <= self._pixels:
-            share, turn = self._waiting.popleft()
+        """Let in who waits first, as far as there is room; who was cancelled meanwhile just leaves."""
+        while self._waiting:
+            share, turn = self._waiting[0]
             if not turn.done():
+                if self._used + share > self._pixels:
+                    return
                 self._used += share
                 turn.set_result(None)
+            self._waiting.popleft()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import structlog
 
@@ -63,14 +64,17 @@ class Consumer:
         self._options = options
         self._checks = checks or {}
         self._attempts = Attempts(queue, run_job, self.breaker, options.attempt)
+        self._claims: dict[str, Claim] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         #: Claims whose job is over and whose answer is on its way: not to be cancelled any more.
         self._settling: set[str] = set()
+        #: Claims that went to another worker while their jobs still run here.
+        self._lost: set[str] = set()
         #: Claims of jobs that are one crash short of poison; they run alone.
         self._suspects: set[str] = set()
         self._alone = asyncio.Lock()
         self._changed = asyncio.Event()
-        self._draining = False
+        self._draining = self._ended = False
         self._reminded_at = float("-inf")
 
     async def run(self, stop: asyncio.Event, hurry: asyncio.Event | None = None) -> None:
@@ -80,17 +84,21 @@ class Consumer:
             SettingsError: The queue is no place to work on.
         """
         await self._greet(stop)
-        async with asyncio.TaskGroup() as group:
-            keepers = [
-                group.create_task(self._keep_leases(), name="leases"),
-                group.create_task(self._keep_reaping(), name="reaper"),
-                group.create_task(self._wake_at(stop), name="stop"),
-            ]
-            try:
-                await self._keep_fetching(stop)
-                await self._drain(hurry or asyncio.Event())
-            finally:
-                await _end(keepers)
+        try:
+            async with asyncio.TaskGroup() as group:
+                keepers = [
+                    group.create_task(self._keep_leases(), name="leases"),
+                    group.create_task(self._keep_reaping(), name="reaper"),
+                    group.create_task(self._wake_at(stop), name="stop"),
+                ]
+                try:
+                    await self._keep_fetching(stop)
+                    await self._drain(hurry or asyncio.Event())
+                finally:
+                    await _end(keepers)
+        finally:
+            # What still runs is cancelled with the event loop, and its claims are given back by the queue.
+            self._draining, self._ended = False, True
 
     async def _greet(self, stop: asyncio.Event) -> None:
         """Wait for Redis, and refuse one that is too old or a cluster."""
@@ -112,7 +120,9 @@ class Consumer:
                 self._report(error)
                 await _sleep_unless(stop, 1.0)
                 continue
-            await self._hold_suspects(claims)
+            self._suspects.update(
+                claim.id for claim in filter(self._options.attempt.retry.is_suspect, claims)
+            )
             for claim in claims:
                 self._start(claim)
 
@@ -129,7 +139,7 @@ class Consumer:
             return 0
         if not probing:
             return free
-        return 1 if await self._ask_dependencies() else 0
+        return 1 if await _unless(stop, self._ask_dependencies()) else 0
 
     async def _ask_dependencies(self) -> bool:
         """Whether those whose pause is over answer."""
@@ -149,61 +159,68 @@ class Consumer:
         await stop.wait()
         self._changed.set()
 
-    async def _hold_suspects(self, claims: Sequence[Claim]) -> None:
-        """Mark jobs that will wait for their turn, before one of them can take this worker down."""
-        for claim in filter(self._options.attempt.retry.is_suspect, claims):
-            self._suspects.add(claim.id)
-            with suppress(*_AWAY):
-                await self._queue.suspend(claim, True)
-
     def _start(self, claim: Claim) -> None:
         task = asyncio.create_task(self._handle(claim), name=f"job-{claim.id}")
-        self._running[claim.id] = task
-        task.add_done_callback(partial(self._ended, claim))
+        self._claims[claim.id], self._running[claim.id] = claim, task
+        task.add_done_callback(partial(self._forget, claim))
 
-    def _ended(self, claim: Claim, task: asyncio.Task[None]) -> None:
-        del self._running[claim.id]
+    def _forget(self, claim: Claim, task: asyncio.Task[None]) -> None:
+        del self._claims[claim.id], self._running[claim.id]
         self._settling.discard(claim.id)
+        self._lost.discard(claim.id)
         self._suspects.discard(claim.id)
         self._changed.set()
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("job.bug", claim=claim.id, exc_info=error)
+            _log.error("job.bug", **self._attempts.log_ids(claim), claim=claim.id, exc_info=error)
 
     async def _handle(self, claim: Claim) -> None:
         """Run one claim to its end: acked, retried, buried, released, or lost to another worker."""
         try:
             async with self._turn(claim):
-                await self._settle(claim, await self._attempts.run(claim))
+                await self._settle(claim, await self._attempts.run(claim, partial(self._is_over, claim)))
         except asyncio.CancelledError:
-            if not self._draining:
+            if not self._draining or claim.id in self._lost:
                 raise
             await self._settle(claim, partial(self._queue.release, claim))
+
+    def _is_over(self, claim: Claim) -> bool:
+        return self._draining or self._ended or claim.id in self._lost
 
     @asynccontextmanager
     async def _turn(self, claim: Claim) -> AsyncIterator[None]:
         """A suspect runs alone: the next crash must not convict its neighbours too."""
-        if claim.id not in self._suspects:
-            yield
-            return
-        async with self._alone:
-            while others := [task for name, task in self._running.items() if name not in self._suspects]:
+        async with self._alone if claim.id in self._suspects else nullcontext():
+            while claim.id in self._suspects and (others := self._unsuspected()):
                 await asyncio.wait(others)
-            await self._insist(partial(self._queue.suspend, claim, False))
+            if claim.crashes:
+                await self._insist(partial(self._queue.begin, claim))
             yield
+
+    def _unsuspected(self) -> list[asyncio.Task[None]]:
+        return [task for name, task in self._running.items() if name not in self._suspects]
 
     async def _settle(self, claim: Claim, answer: Answer) -> None:
         """Carry an answer to the queue."""
         self._settling.add(claim.id)
         if not await self._insist(answer):
-            _log.warning("claim.lost", claim=claim.id)
-            metrics.CLAIMS_LOST.inc()
+            self._report_lost(claim)
+
+    def _report_lost(self, claim: Claim) -> None:
+        _log.warning("claim.lost", **self._attempts.log_ids(claim), claim=claim.id)
+        metrics.CLAIMS_LOST.inc()
 
     async def _insist(self, answer: Answer) -> bool:
-        """Repeat a call while Redis is away: every script allows that."""
+        """Repeat a call while Redis is away: every script allows that.
+
+        False where its claim was lost. A call that is repeated cannot tell that from a first one that went
+        through without an answer.
+        """
+        repeated = False
         while True:
             try:
-                return await answer()
+                return await answer() or repeated
             except _AWAY as error:
+                repeated = True
                 self._report(error)
                 await asyncio.sleep(0.5)
 
@@ -213,8 +230,8 @@ class Consumer:
             try:
                 for claim_id in await self._queue.renew():
                     if claim_id in self._running and claim_id not in self._settling:
-                        _log.warning("claim.lost", claim=claim_id)
-                        metrics.CLAIMS_LOST.inc()
+                        self._report_lost(self._claims[claim_id])
+                        self._lost.add(claim_id)
                         self._running[claim_id].cancel()
                 self._reminded_at = float("-inf")
                 await asyncio.sleep(self._options.lease_seconds / 3)
@@ -257,7 +274,17 @@ class Consumer:
             _log.error("queue.unavailable", code=error.code, error=error.message)
 
 
-async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, bool]) -> bool:
+    """What comes of it; False where the stop comes first."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+        return working.done() and working.result()
+    finally:
+        await _end((working, stopping))
+
+
+async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
     """Cancel until it works: redis-py sends in `asyncio.wait_for`, which Python 3.11 lets swallow it."""
     running = set(tasks)
     while running:

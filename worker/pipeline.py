@@ -98,6 +98,7 @@ class Pipeline:
             if shorter.translations != answer.translations:
                 rendered = await self._render(opened, erased, shorter, text, original, watch, rendered)
             answer = shorter
+        stages.log_missing_glyphs(rendered)
         with watch("upload"):
             image_url = await self._store(job, rendered.picture)
             editable_urls = await self._store_editable(job, rendered)

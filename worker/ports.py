@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from worker.job import Image, Mask, Patch, Usage
+from worker.job import FREE, Image, Mask, Patch, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,10 @@ class Claim:
     recorded: bytes | None = None
     #: How often the job was given back, by the error's code.
     failures: Mapping[str, int] = field(default_factory=dict)
+    #: False: workers died while they read the payload; nobody is to look into it any more.
+    readable: bool = True
+    #: What the translator charged in runs that gave the job back.
+    spent: Usage = FREE
 
 
 class JobQueue(Protocol):
@@ -47,11 +51,14 @@ class JobQueue(Protocol):
     async def bury(self, claim: Claim, result: bytes, envelope: bytes) -> bool:
         """As `ack`, and keep `envelope` in the dead-letter list."""
 
-    async def retry(self, claim: Claim, delay: float, code: str) -> bool:
-        """Give the job back because of the error `code`, to be claimed again after `delay` seconds."""
+    async def retry(self, claim: Claim, delay: float, code: str, spent: Usage = FREE) -> bool:
+        """Give the job back because of the error `code`, to be claimed again after `delay` seconds.
 
-    async def suspend(self, claim: Claim, waiting: bool) -> bool:
-        """Say whether a claimed job only waits for its turn: a crash meanwhile is not held against it."""
+        `spent` is what it has cost until now, earlier runs included.
+        """
+
+    async def begin(self, claim: Claim) -> bool:
+        """Say that a job with crashes runs from now on; one that happens before is not held against it."""
 
     async def release(self, claim: Claim) -> bool:
         """Give the job back at once, as if it had never been claimed."""
@@ -145,10 +152,10 @@ class TranslationMemory(Protocol):
     """What was translated before. It only saves calls: where it fails it knows nothing, and logs why."""
 
     async def recall(self, keys: Sequence[str]) -> Mapping[str, str]:
-        """The translations under those keys that are known."""
+        """The translations under those keys that are known; '' for a text that was refused lately."""
 
     async def remember(self, translations: Mapping[str, str]) -> None:
-        """Keep translations by key."""
+        """Keep translations by key; '' for a text that was refused, which is forgotten sooner."""
 
 
 class ProductTerms(Protocol):

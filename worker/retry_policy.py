@@ -25,6 +25,8 @@ class RetryPolicy:
     max_attempts: int = 3
     base_seconds: float = 2.0
     cap_seconds: float = 300.0
+    #: What a dependency may ask for (see `BreakerOptions.longest_seconds`).
+    longest_seconds: float = 900.0
 
     def is_poison(self, claim: Claim) -> bool:
         """It took its worker down too often."""
@@ -51,4 +53,4 @@ class RetryPolicy:
         jitter = spread * min(self.base_seconds * 2.0**doublings, self.cap_seconds)
         asked = error.retry_after if isinstance(error, DependencyError) else None
         # The last try comes when the job's time is up, not long after it.
-        return min((asked or 0.0) + jitter, left)
+        return min(min(asked or 0.0, self.longest_seconds) + jitter, left)

@@ -83,7 +83,7 @@ def test_nothing_grows_with_the_number_of_jobs(site: Site, jobs: int, megabytes:
     work(site, "leak", jobs)
     spent = time.monotonic() - started
     after = measure(site, worker)
-    print(f"{jobs} jobs in {spent:.0f} s\n{before}\n{after}")  # noqa: T201
+    print(f"{jobs} jobs in {spent:.0f} s\n{before}\n{after}")  # noqa: T201 - the numbers are what one looks at
     assert after.megabytes - before.megabytes <= megabytes
     # Pools of connections breathe.
     assert abs(after.descriptors - before.descriptors) <= 8

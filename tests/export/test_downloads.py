@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 
@@ -22,7 +21,7 @@ class _Server(ThreadingHTTPServer):
     cuts = 0
     ranges = True
     status = 200
-    asked: ClassVar[list[str | None]]
+    asked: list[str | None]
 
     def published(self, checksum: str | None = None, size: int | None = len(CONTENT)) -> Published:
         digest = checksum or hashlib.sha256(CONTENT).hexdigest()
@@ -59,7 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[_Server]:
     with _Server(("127.0.0.1", 0), _Handler) as running:
-        running.asked = []  # type: ignore[misc]
+        running.asked = []
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield running

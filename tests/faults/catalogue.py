@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from tests.faults import scenarios as do
-from tests.faults.crash import POINTS
+from tests.faults.crash import POINTS, UNREADABLE
 from tests.faults.proxy import Fault
 from tests.faults.scenarios import RETRY_BOUND, Scenario, at
 from tests.faults.site import LEASE_SECONDS, Site
@@ -29,6 +30,12 @@ def huge_payload(_: Site, request: str) -> dict[bytes, str]:
     """50 MB of text in a job that is none."""
     names = b'{"request_id": "%b", "image_id": "i1000003", "ocr_result": "' % request.encode()
     return {names + b"x" * 50_000_000 + b'"}': "failed"}
+
+
+def unreadable(site: Site, request: str) -> dict[bytes, str]:
+    """A job that takes down each worker that reads it, before anybody knows which job it is."""
+    job = json.loads(site.job(request, 1_000_005))
+    return {json.dumps(job | {"text": UNREADABLE.decode()}).encode(): "failed"}
 
 
 def bait(site: Site, request: str) -> dict[bytes, str]:
@@ -64,12 +71,17 @@ def queue_faults(outage: float) -> Iterator[Scenario]:
     """Redis and the way there."""
     for script in ("claim", "identify", "renew", "finish", "retry", "reap"):
         yield Scenario(f"reply lost: {script}", do.lose_replies(script), bound=RETRY_BOUND)
+    for script in ("pace", "remember", "terms"):
+        yield Scenario(f"reply lost: {script}", do.lose_replies(script), bound=RETRY_BOUND)
+    yield Scenario("reply lost: rest", do.lose_replies("rest", gemini="quota"), bound=RETRY_BOUND)
+    yield Scenario("reply lost: begin", do.lose_beginnings, bound=RETRY_BOUND)
     farewell = do.lose_the_farewell
     yield Scenario("reply lost: farewell", farewell, settings={"DRAIN_SECONDS": "5"}, ends_with=0)
     yield Scenario("reply lost: BLMOVE", do.proxy_once("redis", Fault("drop_reply", b"BLMOVE", times=2)))
     yield Scenario("reply cut: BLMOVE", do.proxy_once("redis", Fault("cut", b"BLMOVE", times=2, size=7)))
     yield Scenario("Redis SIGKILL, restart", do.restart_redis())
     yield Scenario("Redis SIGKILL, AOF tail cut", do.restart_redis(cut=200), may_repeat=True)
+    yield Scenario("Redis forgot whose claims", do.forget_names)
     yield Scenario(f"Redis down {outage:g} s", do.restart_redis(down=outage))
     yield Scenario("Redis frozen > lease", do.freeze_redis(LEASE_SECONDS + 2))
     yield Scenario("Redis refused", do.proxy_fault("redis", Fault("refuse"), outage))
@@ -77,6 +89,8 @@ def queue_faults(outage: float) -> Iterator[Scenario]:
     yield Scenario("Redis resets", do.proxy_fault("redis", Fault("reset"), outage))
     yield Scenario("Redis slow", do.proxy_fault("redis", Fault("slow", seconds=0.2), outage))
     yield Scenario("Redis LOADING", do.proxy_fault("redis", Fault("answer", reply=do.LOADING), 3))
+    lonely = Fault("answer", b"EVALSHA", reply=do.NOREPLICAS)
+    yield Scenario("Redis without replicas", do.proxy_fault("redis", lonely, 3))
     yield Scenario("Redis out of memory", do.out_of_memory)
     yield Scenario("Redis READONLY", do.read_only)
 
@@ -117,3 +131,5 @@ def bad_jobs() -> Iterator[Scenario]:
     yield Scenario("bad payloads", extra=bad_payloads)
     yield Scenario("50 MB payload", extra=huge_payload, bound=60)
     yield Scenario("crash bait", do.bait_workers(17), extra=bait, settings={"CRASH_BAIT": "1"})
+    strike = do.bait_workers(17)
+    yield Scenario("crash bait, unread", strike, extra=unreadable, settings={"CRASH_BAIT": "1"})

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from tests.faults.crash import UNREADABLE
 from tests.faults.site import QUEUE, RESULTS, Site, wait_until
 from worker.schemas import MAX_JOB_BYTES
 
@@ -49,7 +50,7 @@ class Verdict:
 
 def name_of(payload: bytes) -> str:
     """How a job is known in its result; all payloads without readable ids share one name."""
-    if len(payload) > MAX_JOB_BYTES:
+    if len(payload) > MAX_JOB_BYTES or UNREADABLE in payload:
         return "None/None"
     try:
         job = json.loads(payload)
@@ -67,7 +68,7 @@ def internal_keys(site: Site) -> set[str]:
     return {name for name in names if name == QUEUE or name.split(":")[0] in _INTERNAL}
 
 
-_INTERNAL = ("inbox", "claims", "lease", "delayed", "meta")
+_INTERNAL = ("inbox", "claims", "lease", "jobs", "unread", "delayed", "meta")
 
 
 def count_results(site: Site) -> int:

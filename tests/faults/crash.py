@@ -3,7 +3,8 @@
     CRASH_POINT=stored CRASH_ACTION=kill CRASH_NTH=2 python -m tests.faults.crash run
 
 Points name a function of the worker's; the mishap strikes once, after its n-th call (before it, where the
-point is called before_…). With CRASH_BAIT set, a picture whose URL holds `bait` kills the worker each time.
+point is called before_…). With CRASH_BAIT set, a picture whose URL holds `bait` kills the worker each time,
+and so does a job that holds `UNREADABLE`, as soon as it is read.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from urllib.parse import unquote, urlsplit
 #: Point → module and attribute that is wrapped.
 POINTS = {
     "moved": "redis.asyncio:Redis.blmove",
+    "before_identified": "worker.adapters.redis_queue:RedisQueue._identify",
     "claimed": "worker.adapters.redis_queue:RedisQueue.fetch",
     "fetched": "worker.adapters.http_source:HttpSource.fetch",
     "decoded": "worker.stages:open_page",
@@ -36,6 +38,7 @@ POINTS = {
     "renewed": "worker.adapters.redis_queue:RedisQueue.renew",
     "reaped": "worker.adapters.redis_queue:RedisQueue.reap",
 }
+UNREADABLE = b"deadly to read"
 _SECRETS = ("GEMINI_API_KEY", "R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY", "FALLBACK_API_KEY")
 _BLOCK_SECONDS = float(os.environ.get("CRASH_BLOCK_SECONDS", "0"))
 
@@ -145,6 +148,16 @@ def _set_bait() -> None:
         return biting
 
     _wrap(POINTS["fetched"], wrapper)
+
+    def reader(job_key: Callable[..., str]) -> Callable[..., str]:
+        def biting(payload: bytes, default_language: str) -> str:
+            if UNREADABLE in payload:
+                _kill()
+            return job_key(payload, default_language)
+
+        return biting
+
+    _wrap("worker.schemas:job_key", reader)
 
 
 def main() -> None:

@@ -13,11 +13,12 @@ from pathlib import Path
 import worker.adapters
 from tests.faults.check import Expected, Verdict, check_jobs, check_leftovers, count_results
 from tests.faults.proxy import Fault, Http
-from tests.faults.site import LEASE_SECONDS, REAP_SECONDS, Site, Worker, wait_until
+from tests.faults.site import LEASE_SECONDS, QUEUE, REAP_SECONDS, Site, Worker, wait_until
+from worker.schemas import job_key
 
 _LUA = Path(worker.adapters.__file__).parent / "lua"
 #: The doorbell rings once for a burst of jobs; leases are kept before there are jobs.
-_NTH = {"moved": 1, "claimed": 1, "renewed": 8, "reaped": 8}
+_NTH = {"moved": 1, "before_identified": 1, "claimed": 1, "renewed": 8, "reaped": 8}
 #: A worker that died is replaced by its leases' end; what a job itself takes on this machine comes on top.
 CRASH_BOUND = LEASE_SECONDS + REAP_SECONDS + 6.0
 #: The clock runs while the event loop is blocked, for two leases (see `at`).
@@ -178,6 +179,14 @@ def restart_redis(*, down: float = 0.0, cut: int = 0) -> Break:
     return strike
 
 
+def forget_names(site: Site, _struck: Worker) -> None:
+    """As where the log's tail was lost between two scripts: claims are there, their jobs are not."""
+    for _ in range(20):
+        with site.client as client:
+            client.delete(f"{QUEUE}:jobs")
+        time.sleep(0.1)
+
+
 def freeze_redis(seconds: float) -> Break:
     """SIGSTOP, then CONT."""
 
@@ -236,15 +245,23 @@ def terminate(*, twice: bool = False) -> Break:
     return strike
 
 
-def lose_replies(script: str) -> Break:
+def lose_replies(script: str, gemini: str = "error") -> Break:
     """Two replies of a script never arrive; Gemini fails, so that jobs are given back too."""
     lose = proxy_once("redis", Fault("drop_reply", script_sha(script), times=2))
 
     def strike(site: Site, struck: Worker) -> None:
-        site.gemini.answer("error", times=6)
+        site.gemini.answer(gemini, times=6)
         lose(site, struck)
 
     return strike
+
+
+def lose_beginnings(site: Site, struck: Worker) -> None:
+    """Jobs one crash from poison say when their turn begins; two replies to that get lost."""
+    with site.client as client:
+        for payload in client.lrange(QUEUE, 0, -1):
+            client.hset(f"{QUEUE}:meta:{job_key(payload, 'ko')}", "crashes", 2)
+    proxy_once("redis", Fault("drop_reply", script_sha("begin"), times=2))(site, struck)
 
 
 def bait_workers(jobs: int) -> Break:
@@ -265,4 +282,5 @@ def bait_workers(jobs: int) -> Break:
 
 UNAVAILABLE = bytes(Http(503))
 SLOW_DOWN = bytes(Http(429, {"Retry-After": "1"}))
+NOREPLICAS = b"-NOREPLICAS Not enough good replicas to write.\r\n"
 LOADING = b"-LOADING Redis is loading the dataset in memory\r\n"

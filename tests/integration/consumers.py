@@ -17,6 +17,7 @@ from worker.adapters.redis_queue import QueueOptions, RedisQueue
 from worker.attempt import AttemptOptions, RunJob
 from worker.breaker import Breaker, BreakerOptions
 from worker.consumer import Consumer, ConsumerOptions
+from worker.errors import WorkerError
 from worker.job import Job, JobStatus, Result
 from worker.ports import Check
 from worker.retry_policy import RetryPolicy
@@ -91,3 +92,24 @@ class Bench:
             assert not await self.client.exists(f"processor_tasks:{name}"), name
         assert await self.client.keys("processor_tasks:meta:*") == []
         assert await self.client.keys("processor_tasks:inbox:*") == []
+
+
+class Switch:
+    """A dependency that is up or down."""
+
+    def __init__(self, error: WorkerError) -> None:
+        self.error: WorkerError | None = error
+        self.checks = 0
+        self.calls = 0
+
+    async def check(self) -> str:
+        self.checks += 1
+        if self.error is not None:
+            raise self.error
+        return "up"
+
+    async def job(self, job: Job) -> Result:
+        self.calls += 1
+        if self.error is not None:
+            raise self.error
+        return await succeed(job)

@@ -12,12 +12,9 @@ import pytest
 
 from tests.integration.consumers import OPTIONS, Bench, message, succeed, with_deadline
 from worker import schemas
-from worker.errors import (
-    BadImage,
-    InpainterUnavailable,
-    SourceUnavailable,
-)
-from worker.job import Job, Result
+from worker.charges import charge
+from worker.errors import BadImage, InpainterUnavailable, SourceUnavailable, StoreUnavailable, WorkerError
+from worker.job import Job, Result, Usage
 
 
 async def test_jobs_run_side_by_side_up_to_the_limit(bench: Bench) -> None:
@@ -113,15 +110,19 @@ async def test_a_bug_is_one_failed_result_without_its_trace(bench: Bench) -> Non
     assert "secret" not in json.dumps(result)
 
 
-async def test_a_job_past_its_deadline_is_given_up(bench: Bench) -> None:
+@pytest.mark.parametrize("told", [asyncio.CancelledError(), BadImage("cut off"), RuntimeError("cut off")])
+async def test_a_job_past_its_deadline_is_given_up(bench: Bench, told: BaseException) -> None:
     async def job(_: Job) -> Result:
-        await asyncio.sleep(60)
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise told from None
         raise AssertionError
 
     await bench.push(message())
     async with bench.consuming(job, with_deadline(0.1)):
         result = await bench.result()
-    assert result["error"]["code"] == "job_timeout"
+    assert (result["error"]["code"], result["attempts"]) == ("job_timeout", 3)
 
 
 async def test_a_job_that_kills_workers_is_poison(bench: Bench) -> None:
@@ -213,3 +214,28 @@ async def test_a_stop_is_not_swallowed_while_redis_is_busy(bench: Bench) -> None
         await asyncio.sleep(0.2)
         for stop in stops:
             stop.set()
+
+
+async def test_a_result_says_what_all_runs_of_the_job_cost(bench: Bench) -> None:
+    failures: list[WorkerError] = [StoreUnavailable("503"), InpainterUnavailable("away")]
+
+    async def translate() -> None:
+        charge(Usage(100, 10, 0.25))
+
+    async def job(job: Job) -> Result:
+        # In a task of its own, as the translation is.
+        await asyncio.create_task(translate())
+        if job.image_id == "bad":
+            raise BadImage("no picture")
+        if failures:
+            raise failures.pop()
+        return replace(await succeed(job), usage=Usage(100, 10, 0.25))
+
+    await bench.push(message())
+    async with bench.consuming(job):
+        result = await bench.result()
+        assert result["usage"] == {"input_tokens": 300, "output_tokens": 30, "cost_usd": 0.75}
+        await bench.push(message("bad"))
+        failed = await bench.result()
+        assert failed["usage"] == {"input_tokens": 100, "output_tokens": 10, "cost_usd": 0.25}
+    await bench.assert_nothing_left()

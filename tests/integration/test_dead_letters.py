@@ -90,6 +90,19 @@ async def test_a_letter_shows_any_bytes_safely_and_gives_them_back(redis_url: st
     assert await dead(redis_url, "show", "nobody", code=1) == "no dead letter nobody\n"
 
 
+async def test_a_letter_says_whether_trying_again_may_help(redis_url: str, client: Redis) -> None:
+    for reason, retryable in (("bad_ocr", False), ("source_unavailable", True), ("internal", True)):
+        await bury(redis_url, client, message(reason, request_id="r" * 200), reason=reason)
+        (letter,) = objects(await dead(redis_url, "list", "--json", "--reason", reason))
+        assert letter["retryable"] is retryable
+        advice = (await dead(redis_url, "show", letter["id"])).splitlines()[-1]
+        assert advice.startswith("what to do")
+        assert f"operate-worker dead {'retry' if retryable else 'drop'} {letter['id']}" in advice
+        line = await dead(redis_url, "list", "--reason", reason)
+        assert "r" * 60 + "/" in line
+        assert "r" * 61 not in line
+
+
 async def test_a_retried_job_is_a_new_submission_with_a_result_of_its_own(
     redis_url: str, client: Redis, bench: Bench
 ) -> None:

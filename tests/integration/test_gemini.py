@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
-from aiohttp.web import Response
+from aiohttp.web import Response, json_response
 
 from tests import gemini_server as server
 from tests.blocks import make_block
@@ -117,3 +117,17 @@ async def test_the_picture_goes_along(gemini: Gemini, translator: GeminiTranslat
 
 async def test_check_asks_for_the_model(translator: GeminiTranslator) -> None:
     assert await translator.check() == "Gemini has gemini-test"
+
+
+async def test_a_proxys_page_is_no_reason_to_stop(gemini: Gemini, translator: GeminiTranslator) -> None:
+    """The breaker asks `check`: an error that is not ours would end the worker."""
+    gemini[0].model = Response(text="<html>proxy</html>", content_type="application/json")
+    with pytest.raises(TranslatorUnavailable, match="cannot be read"):
+        await translator.check()
+
+
+async def test_no_answer_without_a_reason_is_no_refusal(gemini: Gemini, translator: GeminiTranslator) -> None:
+    """A refusal is remembered for a day; a mishap is asked about again."""
+    gemini[0].script = [lambda _: json_response({"usageMetadata": {"promptTokenCount": 7}})]
+    reply = await translator.ask(PROMPT)
+    assert (reply.kind, reply.text, reply.usage) == (ReplyKind.OK, "", Usage(7, 0))

@@ -6,6 +6,7 @@ import asyncio
 import re
 import socket
 import string
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -61,6 +62,19 @@ async def test_the_connection_goes_to_the_address_that_was_checked() -> None:
         assert await source.fetch(f"http://shop.example:{port}/a.jpg") == b"picture"
     await source.close()
     assert names.asked == ["shop.example"], "a second look-up could answer otherwise"
+
+
+async def test_names_that_take_long_hold_up_no_others() -> None:
+    """The event loop has a handful of threads for all; a name of a dead server keeps one for 30 s."""
+    source, ended = HttpSource(OPTIONS), threading.Event()
+    others = [asyncio.create_task(asyncio.to_thread(ended.wait, 10)) for _ in range(64)]
+    async with raw_server(PICTURE) as (port, _):
+        try:
+            assert await source.fetch(f"http://localhost:{port}/a.jpg") == b"picture"
+        finally:
+            ended.set()
+            await asyncio.gather(*others)
+            await source.close()
 
 
 @asynccontextmanager

@@ -24,7 +24,7 @@ REDIRECTS = {
     "file.jpg": "file:///etc/passwd",
     "loop.jpg": "/loop.jpg",
 }
-STATUSES = {"flaky.jpg": 503, "404": 404, "403": 403, "204": 204, "500": 500, "429": 429}
+STATUSES = {"flaky.jpg": 503, "404": 404, "403": 403, "204": 204, "500": 500, "522": 522, "429": 429}
 
 
 class Site:
@@ -96,6 +96,7 @@ async def test_a_picture_arrives(site: tuple[Site, TestServer], source: HttpSour
         ("403", ImageNotFound, 1),
         ("204", ImageNotFound, 1),
         ("500", SourceUnavailable, 2),
+        ("522", SourceUnavailable, 2),
         ("429", SourceUnavailable, 2),
         ("slow.jpg", SourceUnavailable, 2),
         ("gzip.jpg", BadUrl, 1),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -139,3 +140,29 @@ async def test_what_gemini_refuses_the_second_translates(
     assert [entry.text for entry in answer.translations] == ["번역 0", "둘째 1"]
     assert [entry.text for entry in while_down.translations] == ["둘째 0", "둘째 1"]
     assert {entry.status for entry in answer.translations} == {BlockStatus.TRANSLATED}
+
+
+@pytest.mark.parametrize(
+    ("usage", "charged"),
+    [
+        ({"prompt_tokens": None, "completion_tokens": None}, Usage(0, 0, 0.0)),
+        ({"prompt_tokens": "90", "completion_tokens": -1}, Usage(90, 0, 0.00009)),
+        (None, Usage(0, 0, 0.0)),
+        ([90, 30], None),
+        ({"prompt_tokens": math.inf}, None),
+        ({"prompt_tokens": [1]}, None),
+    ],
+)
+async def test_what_a_server_counts_badly_fails_no_job(
+    second: Second, usage: object, charged: Usage | None
+) -> None:
+    parts = [{"type": "text", "text": '{"translations"'}, {"type": "text", "text": ": []}"}]
+    answer = {"choices": [{"message": {"content": parts}}], "usage": usage}
+    second[0].script = [lambda _: Response(text=json.dumps(answer), content_type="application/json")]
+    if charged is None:
+        with pytest.raises(TranslatorUnavailable):
+            await second[1].ask(PROMPT)
+        return
+    reply = await second[1].ask(PROMPT)
+    assert reply.text == '{"translations": []}'
+    assert reply.usage == charged

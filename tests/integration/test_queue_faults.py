@@ -184,3 +184,79 @@ async def test_a_replica_is_refused_until_it_is_promoted(redis_server: EmbeddedR
             await client.replicaof("NO", "ONE")
         assert (await claim(queue)).payload == b"one"
         await queue.close()
+
+
+async def test_a_job_whose_name_redis_forgot_is_not_lost(connect: Connect, client: Redis) -> None:
+    """A power loss with everysec: the log had the claim, but no longer which job it was for."""
+    queue = connect("a")
+    await client.rpush("processor_tasks", "acked", "retried", "released")
+    acked, retried, released = await queue.fetch(3)
+    await client.delete("processor_tasks:jobs")
+    assert await queue.renew() == frozenset()
+    assert await queue.ack(acked, b"result")
+    assert await queue.retry(retried, 60, "store_unavailable")
+    assert await queue.release(released)
+    assert await client.lrange("hosting_tasks", 0, -1) == [b"result"]
+    assert await client.exists("processor_tasks:done:acked")
+    assert not await client.exists("processor_tasks:meta:acked")
+    assert await client.hget("processor_tasks:meta:retried", "failed:store_unavailable") == b"1"
+    assert await client.zcard("processor_tasks:delayed") == 1
+    again = await claim(queue)
+    assert (again.payload, again.deliveries) == (b"released", 1)
+
+
+async def test_too_few_replicas_are_an_outage_that_loses_nothing() -> None:
+    """With min-replicas-to-write; before Redis 7 that stops BLMOVE, but no script."""
+    with EmbeddedRedis() as server:
+        queue = open_queue(server.url, "a")
+        async with Redis.from_url(server.url) as client:
+            await client.config_set("min-replicas-to-write", 1)
+            with pytest.raises(QueueUnavailable, match="NOREPLICAS"):
+                await queue.fetch(1)
+            await client.config_set("min-replicas-to-write", 0)
+            await client.rpush("processor_tasks", "one")
+        assert (await claim(queue)).payload == b"one"
+        await queue.close()
+
+
+async def test_a_script_refused_for_want_of_replicas_is_repeated(
+    distant: RedisQueue, proxy: Proxy, client: Redis
+) -> None:
+    """As Redis 7 answers, before the script's first write."""
+    refused = Fault("answer", b"EVALSHA", reply=b"-NOREPLICAS Not enough good replicas to write.\r\n")
+    await client.rpush("processor_tasks", "one")
+    proxy.inject(refused)
+    with pytest.raises(QueueUnavailable, match="NOREPLICAS"):
+        await distant.fetch(1)
+    proxy.lift()
+    held = await claim(distant)
+    proxy.inject(refused)
+    for answer in (distant.ack(held, b"result"), distant.release(held), distant.renew()):
+        with pytest.raises(QueueUnavailable, match="NOREPLICAS"):
+            await answer
+    proxy.lift()
+    assert await distant.reap() == 0, "those who could not renew come first"
+    assert await distant.ack(held, b"result")
+    assert await client.lrange("hosting_tasks", 0, -1) == [b"result"]
+    assert await internal_keys(client) == set()
+
+
+async def test_a_claim_whose_reply_was_lost_is_kept_and_given_back(
+    distant: RedisQueue, proxy: Proxy, client: Redis
+) -> None:
+    """The worker may not fetch for a while: its slots are full, its breaker is open, it drains."""
+    await client.rpush("processor_tasks", "one")
+    lose_reply(proxy, "claim")
+    with pytest.raises(QueueUnavailable):
+        await distant.fetch(1)
+    (claim_id,) = await client.hkeys("processor_tasks:claims")
+    await client.zincrby("processor_tasks:lease", -0.5, claim_id)
+    before = await client.zscore("processor_tasks:lease", claim_id)
+    assert await distant.renew() == frozenset()
+    after = await client.zscore("processor_tasks:lease", claim_id)
+    assert before is not None
+    assert after is not None
+    assert after > before
+    await distant.close()
+    assert await client.lrange("processor_tasks", 0, -1) == [b"one"]
+    assert await internal_keys(client) == set()

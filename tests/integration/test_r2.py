@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -77,3 +78,24 @@ async def test_a_store_that_is_away_can_be_tried_again() -> None:
             await store.put("a.jpg", b"1", "image/jpeg")
     assert caught.value.retryable
     assert "secret-r2" not in caught.value.message
+
+
+CUT = b"HTTP/1.1 %d Fault\r\nContent-Type: application/xml\r\nContent-Length: 10000\r\n\r\n<Error>"
+
+
+@pytest.mark.parametrize("answer", [CUT % 503, CUT % 200, b"HTTP/1.1 200 OK\r\n\r\n<html>", b"nonsense"])
+async def test_an_answer_that_is_none_can_be_tried_again(answer: bytes) -> None:
+    """A proxy's page, a connection that breaks off within the answer: nothing of it is the job's fault."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(answer)
+            await asyncio.sleep(0.05)
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server, R2Store(options(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")) as store:
+        with pytest.raises(StoreUnavailable):
+            await store.put("a.jpg", b"1", "image/jpeg")

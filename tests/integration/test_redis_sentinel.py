@@ -181,7 +181,7 @@ async def test_everything_that_uses_redis_finds_the_master(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REDIS_URL", site.url())
-    assert await push({"request_id": "r"}) == 1
+    assert await push({"request_id": "r"}) == ("processor_tasks", "hosting_tasks", 1)
     backlog = RedisBacklog(site.url(), "processor_tasks")
     assert (await backlog.sample()).waiting == 1
     await backlog.close()

@@ -208,8 +208,8 @@ async def test_errors_end_the_run_and_the_next_pays_only_for_the_rest(
     with pytest.raises(error) as caught:
         await setup.translate()
     assert caught.value.retryable
-    if error is TranslatorQuota:
-        assert caught.value.retry_after == 3.0  # type: ignore[attr-defined]
+    if isinstance(caught.value, TranslatorQuota):
+        assert caught.value.retry_after == 3.0
     done = {"first call": 0, "retry": 2, "bisect": 2}[place]
     assert len(setup.memory.texts) == done
     setup.gemini.requests.clear()

@@ -48,6 +48,16 @@ async def test_the_memory_keeps_and_forgets(client: Redis) -> None:
     assert 0 < await client.ttl("translation:memory:a") <= 60
 
 
+async def test_a_refusal_is_forgotten_sooner(client: Redis) -> None:
+    memory = RedisMemory(client, 7 * 86400)
+    await memory.remember({"a": "신제품", "b": ""})
+    assert await memory.recall(["a", "b", "c"]) == {"a": "신제품", "b": ""}
+    assert await client.ttl("translation:memory:a") > 6 * 86400
+    assert 0 < await client.ttl("translation:memory:b") <= 86400
+    await RedisMemory(client, 60).remember({"b": ""})
+    assert await client.ttl("translation:memory:b") <= 60
+
+
 async def test_the_first_term_stays(client: Redis) -> None:
     terms = RedisTerms(client, 60)
     await terms.add("r1\0ko", {"雾霾绿": "더스티 그린"})

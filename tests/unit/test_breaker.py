@@ -123,3 +123,13 @@ def test_it_never_stays_shut_longer_than_its_cap(steps: list[tuple[str, int]]) -
     assert breaker.pause() == 0
     breaker.succeeded()
     assert breaker.states == {}
+
+
+def test_nobody_stops_the_worker_for_a_day() -> None:
+    clock = Clock()
+    breaker = Breaker(OPTIONS, clock)
+    for wait in (86400.0, 1e300):
+        pauses = [breaker.failed("translator", "429", busy=True, wait=wait) for _ in range(3)]
+        assert pauses == [None, None, 900]
+        assert breaker.pause() == 900
+        clock.now += 901

@@ -62,3 +62,22 @@ def test_the_budget_is_kept_whatever_is_cancelled(jobs: list[tuple[int, bool]]) 
         assert budget.used == 0
 
     asyncio.run(run())
+
+
+async def test_a_release_in_the_same_moment_does_not_turn_a_cancel_into_an_error() -> None:
+    """As when a drain cancels all jobs at once: a job that waits would fail as by a bug, and be buried."""
+    budget = PixelBudget(10)
+
+    async def hold(pixels: int) -> None:
+        async with budget.hold(pixels):
+            await asyncio.sleep(60)
+
+    jobs = [asyncio.create_task(hold(pixels)) for pixels in (10, 5, 5)]
+    await asyncio.sleep(0)
+    for job in jobs:
+        job.cancel()
+    ended = await asyncio.gather(*jobs, return_exceptions=True)
+    assert [type(error) for error in ended] == [asyncio.CancelledError] * 3
+    assert budget.used == 0
+    async with budget.hold(10):
+        assert budget.used == 10

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -22,9 +23,9 @@ KOREAN = Languages("zh", "ko")
 TRANSLATED, BLOCKED, UNTRANSLATED = BlockStatus.TRANSLATED, BlockStatus.BLOCKED, BlockStatus.UNTRANSLATED
 
 
-def page(*texts: str, first: int = 0, **more: object) -> PageText:
+def page(*texts: str, first: int = 0, **more: Any) -> PageText:
     blocks = tuple(make_block(first + number, text) for number, text in enumerate(texts))
-    return replace(PageText(blocks, KOREAN), **more)  # type: ignore[arg-type]
+    return replace(PageText(blocks, KOREAN), **more)
 
 
 def statuses(answer: Answer) -> list[BlockStatus]:
@@ -194,6 +195,22 @@ async def test_a_second_translator_that_fails_changes_nothing() -> None:
         await desk.translate(page("正品"))
 
 
+async def test_a_refusal_is_remembered() -> None:
+    """A text that nobody takes stands on every picture of a shop: the shop's own slogan."""
+    first, second, memory = FakeTranslator(), FakeTranslator(), FakeMemory()
+    desk = Desk(Translators(first, second), DeskOptions(), memory=memory)
+    first.script, second.script = [ReplyKind.BLOCKED], [TranslatorUnavailable("down")]
+    assert statuses(await desk.translate(page("秘密"))) == [BLOCKED]
+    assert memory.texts == {}, "the second one may take it when it is back"
+    first.script, second.script = [ReplyKind.BLOCKED], [ReplyKind.RECITATION]
+    assert statuses(await desk.translate(page("秘密"))) == [BLOCKED]
+    again = await desk.translate(page("包邮", "秘密"))
+    assert statuses(again) == [TRANSLATED, BLOCKED]
+    assert (first.asked, len(second.asked)) == ([["秘密"], ["秘密"], ["包邮"]], 2)
+    assert first.contents[-1]["context"] == [{"text": "秘密"}]
+    assert (await desk.shorten(page("包邮", "秘密"), again, [TooLong(1, 2)])) == again
+
+
 async def test_a_refused_key_is_not_papered_over() -> None:
     first, second = FakeTranslator(), FakeTranslator()
     first.script = [AuthError("GEMINI_API_KEY: refused")]
@@ -215,6 +232,18 @@ async def test_pictures_of_a_product_see_each_others_terms() -> None:
     await desk.translate(page("颜色：雾霾绿"))
     hints = [content.get("earlier") for content in translator.contents]
     assert hints == [None, {"雾霾绿": "더스티 그린"}, None, None]
+
+
+async def test_an_earlier_term_within_a_longer_one_is_no_hint() -> None:
+    translator, terms = FakeTranslator(), FakeTerms()
+    terms.products["r1\0ko"] = {"不锈钢": "스테인리스", "锈钢": "녹", "锅盖": "뚜껑", "锅": "냄비"}
+    desk = Desk(Translators(translator), DeskOptions(), terms=terms)
+    named = Glossary.of({"不锈钢锅": "스테인리스 냄비"})
+    await desk.translate(page("不锈钢锅盖", product="r1"))
+    await desk.translate(page("不锈钢锅。锅盖", product="r1", glossary=named))
+    hints = [content.get("earlier") for content in translator.contents]
+    # The third call is the second's, again, since the mandatory term was missing.
+    assert hints == [{"不锈钢": "스테인리스", "锅盖": "뚜껑"}, {"锅盖": "뚜껑"}, {"锅盖": "뚜껑"}]
 
 
 async def test_shorter_versions_are_asked_once_and_remembered() -> None:

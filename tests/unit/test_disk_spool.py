@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import resource
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from worker.adapters.disk_spool import DiskSpool
+from worker.adapters.disk_spool import DiskSpool, sweep
 from worker.errors import SpoolUnavailable
 from worker.job import Box, Patch
 
@@ -69,3 +69,33 @@ async def test_a_full_disk_is_an_error_of_ours_and_keeps_no_half_file(
         signal.signal(signal.SIGXFSZ, handler)
     assert files(tmp_path) == []
     assert len(await spool.take(await spool.put(patches(2)))) == 2
+
+
+async def test_what_is_not_a_workers_folder_does_not_stop_a_start(tmp_path: Path) -> None:
+    """Of another user, or gone between the listing and the look: both cannot be opened."""
+    (tmp_path / "worker-file").write_text("")
+    (tmp_path / "worker-gone").symlink_to(tmp_path / "nowhere")
+    assert sweep(tmp_path) == 0
+    DiskSpool(tmp_path).close()
+
+
+async def test_many_jobs_may_need_the_folder_first(tmp_path: Path) -> None:
+    for _ in range(10):
+        spool = DiskSpool(tmp_path)
+        tickets = await asyncio.gather(*(spool.put(patches(1, 4)) for _ in range(8)))
+        assert len({Path(ticket).parent for ticket in tickets}) == 1
+        assert sweep(tmp_path) == 0, "its owner lives"
+        spool.close()
+    assert not await asyncio.to_thread(lambda: list(tmp_path.iterdir()))
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:200])])
+async def test_patches_that_are_gone_are_tried_again(
+    spool: DiskSpool, damage: Callable[[Path], object]
+) -> None:
+    ticket = await spool.put(patches(2))
+    damage(Path(ticket))
+    with pytest.raises(SpoolUnavailable, match="cannot be read back"):
+        await spool.take(ticket)
+    await spool.drop(ticket)
+    await spool.drop(str(Path(ticket).parent / "no" / "folder.npz"))

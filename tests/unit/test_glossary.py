@@ -31,6 +31,32 @@ def test_the_longest_term_counts() -> None:
     glossary = Glossary.of({"漂白": "표백", "漂白剂": "표백제", "新品": "신제품"})
     assert glossary.occurring("不可使用漂 白剂") == {"漂白剂": "표백제"}
     assert glossary.occurring("新品不可漂白") == {"新品": "신제품", "漂白": "표백"}
+    overlapping = Glossary.of({"不锈": "x", "锈钢锅": "y", "锅": "z"})
+    assert overlapping.occurring("不锈钢锅") == {"锈钢锅": "y"}, "not the first from the left"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("材质：棉", set()),
+        ("材 质", {"材"}),
+        ("材：棉", {"材"}),
+        ("199元", {"元"}),
+        ("单元199元起", set()),
+        ("iPhone Pro Max", {"Pro"}),
+        ("Process", set()),
+        ("Pro版", {"Pro"}),
+        ("ＰＲＯ Pro", {"Pro"}),
+        ("15kg", {"kg"}),
+        ("5 kg", {"kg", "5"}),
+        ("2.5kg", {"kg", "5"}),
+        ("15 件", set()),
+        ("优质木材", {"优质"}),
+    ],
+)
+def test_a_part_of_a_word_is_no_term(text: str, found: set[str]) -> None:
+    glossary = Glossary.of({term: f"<{term}>" for term in ("材", "元", "Pro", "kg", "5", "优质")})
+    assert set(glossary.occurring(text)) == found
 
 
 def test_a_jobs_own_terms_win_however_they_are_written() -> None:
@@ -54,7 +80,9 @@ def test_terms_that_occur_do_not_overlap(terms: dict[str, str], text: str) -> No
     found = Glossary.of(terms).occurring(text)
     assert set(found) <= set(terms)
     assert all(source in text for source in found)
-    assert bool(found) == any(source in text for source in terms)
+    longer = [source for source in terms if source in text and (len(source) > 1 or source == text)]
+    assert bool(found) == bool(longer)
+    assert max(map(len, found), default=0) == max(map(len, longer), default=0)
 
 
 def test_look_up_takes_the_whole_text_before_its_parts() -> None:

@@ -64,4 +64,5 @@ def test_a_delay_is_never_longer_than_the_time_that_is_left(
     )
     assert delay is not None
     assert 0 <= delay <= 3600 - age
-    assert delay >= min(asked or 0.0, 3600 - age)
+    assert delay >= min(asked or 0.0, 900, 3600 - age)
+    assert delay <= min(asked or 0.0, 900) + 300

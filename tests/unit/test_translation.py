@@ -83,6 +83,26 @@ def test_what_is_left_alone(text: str, needed: bool) -> None:
     assert needs_translation(text, ("花西子", "小米")) is needed
 
 
+@pytest.mark.parametrize("text", ["洗濯機", "新しい洗濯機", "コーヒー", "ありがとう 100%"])
+def test_of_a_japanese_page_all_is_translated(text: str) -> None:
+    """Without kana a line looks like Chinese; with kana, on a Chinese page, it is left alone."""
+    assert needs_translation(text, source="ja")
+    assert needs_translation(text, source="ja-JP")
+    assert needs_translation(text) is (text == "洗濯機")
+
+
+def test_of_a_japanese_page_names_and_codes_stay() -> None:
+    assert not needs_translation("OEM 220ml", source="ja")
+    assert not needs_translation("ありがとう", ("ありがとう",), source="ja")
+
+
+def test_kana_left_in_a_translation_is_noticed() -> None:
+    assert find_problem("ありがとう", "ありがとう", "ko", {}) is Problem.STILL_CHINESE
+    assert find_problem("新しい洗濯機", "새 세탁き", "ko", {}) is Problem.PARTLY_CHINESE
+    assert find_problem("新しい洗濯機", "새 세탁기", "ko", {}) is None
+    assert find_problem("洗涤说明", "洗濯について", "ja", {}) is None
+
+
 @pytest.mark.parametrize(
     ("text", "pieces"),
     [

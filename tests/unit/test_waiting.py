@@ -29,8 +29,8 @@ def patches(count: int, seed: int = 0) -> tuple[Patch, ...]:
     )
 
 
-def files(directory: Path) -> list[Path]:
-    return [path for path in directory.rglob("*.npz")]
+def files(directory: Path, names: str = "*.npz") -> list[Path]:
+    return [path for path in directory.rglob(names)]
 
 
 @pytest.mark.parametrize("pixels", [1000, 0])
@@ -45,7 +45,7 @@ async def test_patches_come_back_as_they_went(tmp_path: Path, pixels: int) -> No
             np.testing.assert_array_equal(before.alpha, after.alpha)
     assert files(tmp_path) == []
     spool.close()
-    assert files(tmp_path.parent) == []
+    assert files(tmp_path, "*") == []
 
 
 async def test_only_what_exceeds_the_budget_is_spooled(tmp_path: Path) -> None:

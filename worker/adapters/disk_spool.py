@@ -7,10 +7,14 @@ the leftovers of the dead from the files of the living, in any container.
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
 import shutil
+import threading
 import uuid
+import zipfile
+import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -36,6 +40,7 @@ class DiskSpool:
     def __init__(self, directory: Path) -> None:
         self._own = directory / f"{_PREFIX}{uuid.uuid4().hex}"
         self._lock: int | None = None
+        self._opening = threading.Lock()
         sweep(directory)
 
     async def put(self, patches: Sequence[Patch]) -> str:
@@ -46,7 +51,7 @@ class DiskSpool:
             await asyncio.shield(writing)
         except asyncio.CancelledError:
             # The thread writes on; nobody will have its ticket.
-            writing.add_done_callback(lambda _: path.unlink(missing_ok=True))
+            writing.add_done_callback(lambda _: _delete(path))
             raise
         return str(path)
 
@@ -55,8 +60,8 @@ class DiskSpool:
         return await asyncio.to_thread(self._read, ticket)
 
     async def drop(self, ticket: str) -> None:
-        """Delete patches that nobody wants any more."""
-        await asyncio.to_thread(Path(ticket).unlink, missing_ok=True)
+        """Delete patches that nobody wants any more; what cannot be deleted is swept at the next start."""
+        await asyncio.to_thread(_delete, Path(ticket))
 
     def close(self) -> None:
         """Remove the own folder."""
@@ -76,23 +81,35 @@ class DiskSpool:
             np.savez(path, *arrays)
         except OSError as error:
             # Half a file would only keep a full disk full.
-            with suppress(OSError):
-                path.unlink()
+            _delete(path)
             raise SpoolUnavailable(f"SPOOL_DIR: {error.strerror}") from None
 
     def _read(self, ticket: str) -> tuple[Patch, ...]:
-        with np.load(ticket, allow_pickle=False) as file:
-            arrays = [file[f"arr_{index}"] for index in range(len(file.files))]
-        Path(ticket).unlink(missing_ok=True)
+        try:
+            with Path(ticket).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+                arrays = [file[f"arr_{index}"] for index in range(len(file.files))]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            # Somebody tidied up, or the disk is failing: the job is done again.
+            message = f"SPOOL_DIR: patches cannot be read back ({type(error).__name__})"
+            raise SpoolUnavailable(message) from None
+        _delete(Path(ticket))
         triples = zip(arrays[::3], arrays[1::3], arrays[2::3], strict=True)
         return tuple(
             Patch(int(place[0]), Box(*map(int, place[1:])), rgb, alpha) for place, rgb, alpha in triples
         )
 
     def _claim_folder(self) -> None:
-        if self._lock is None:
-            self._own.mkdir(parents=True)
-            self._lock = _locked(self._own / _LOCK)
+        """Make the own folder, once; a sweeper sees it only when it is locked already."""
+        with self._opening:
+            if self._lock is not None:
+                return
+            unfinished = self._own.with_name(f".{self._own.name}")
+            unfinished.mkdir(parents=True, exist_ok=True)
+            lock = _locked(unfinished / _LOCK)
+            if lock is None:
+                raise OSError(errno.ENOLCK, "no file can be locked in it")
+            unfinished.rename(self._own)
+            self._lock = lock
 
 
 def sweep(directory: Path) -> int:
@@ -107,9 +124,17 @@ def sweep(directory: Path) -> int:
     return removed
 
 
+def _delete(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()
+
+
 def _locked(path: Path) -> int | None:
-    """A descriptor that holds the lock, or None where somebody alive does."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    """A descriptor that holds the lock; None where somebody alive does, or it is not ours to open."""
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        return None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -27,6 +27,9 @@ _SAFETY = [
         types.HarmCategory.HARM_CATEGORY_DANGEROUS_CONTENT,
     )
 ]
+_AWAY = (httpx2.HTTPError, OSError, TimeoutError)
+#: A body that is no JSON, or of no known shape: the SDK stumbles over it in the last four ways.
+_STUMBLES = (errors.APIError, *_AWAY, ValueError, TypeError, AttributeError, KeyError)
 #: Replies are of the size of their prompts; this only stops a model that runs away.
 _MAX_OUTPUT_TOKENS = 16384
 
@@ -87,25 +90,18 @@ class GeminiTranslator:
                     safety_settings=_SAFETY,
                 ),
             )
-        except errors.APIError as error:
+        except _STUMBLES as error:
             if _is_rejection(error):
                 return Reply(ReplyKind.REJECTED, "", Usage())
             raise self._translate_error(error) from None
-        except (httpx2.HTTPError, OSError, TimeoutError) as error:
-            raise TranslatorUnavailable(f"Gemini: {type(error).__name__}") from None
-        except (ValueError, TypeError, AttributeError, KeyError):
-            # A body that is no JSON, or of no known shape: the SDK stumbles over it in all these ways.
-            raise TranslatorUnavailable("Gemini: the answer cannot be read") from None
         return self._reply(response)
 
     async def check(self) -> str:
         """The key is accepted and the model is there."""
         try:
             await self._client.aio.models.get(model=self._options.model)
-        except errors.APIError as error:
+        except _STUMBLES as error:
             raise self._translate_error(error) from None
-        except (httpx2.HTTPError, OSError, TimeoutError) as error:
-            raise TranslatorUnavailable(f"Gemini: {type(error).__name__}") from None
         return f"Gemini has {self._options.model}"
 
     async def close(self) -> None:
@@ -115,9 +111,12 @@ class GeminiTranslator:
     def _reply(self, response: types.GenerateContentResponse) -> Reply:
         usage = self._usage(response.usage_metadata)
         feedback = response.prompt_feedback
-        candidate = response.candidates[0] if response.candidates else None
-        if candidate is None or (feedback is not None and feedback.block_reason is not None):
+        if feedback is not None and feedback.block_reason is not None:
             return Reply(ReplyKind.BLOCKED, "", usage)
+        if not response.candidates:
+            # No answer and no reason for it: a mishap, not a refusal that would be remembered.
+            return Reply(ReplyKind.OK, "", usage)
+        candidate = response.candidates[0]
         parts = (candidate.content.parts if candidate.content else None) or []
         text = "".join(part.text for part in parts if part.text and not part.thought)
         return Reply(_kind(candidate.finish_reason), text, usage)
@@ -130,8 +129,12 @@ class GeminiTranslator:
         price = self._options.price
         return Usage(asked, answered, price.cost(asked, answered) if price is not None else None)
 
-    def _translate_error(self, error: errors.APIError) -> WorkerError:
+    def _translate_error(self, error: Exception) -> WorkerError:
         """The vendor's error as ours; its text may quote the request, so only code and status pass."""
+        if isinstance(error, _AWAY):
+            return TranslatorUnavailable(f"Gemini: {type(error).__name__}")
+        if not isinstance(error, errors.APIError):
+            return TranslatorUnavailable("Gemini: the answer cannot be read")
         public = f"Gemini: {error.code} {error.status or ''}".strip()
         if error.code == 429:
             return TranslatorQuota(public, retry_after=_retry_delay(error.details))
@@ -162,8 +165,10 @@ def _kind(reason: types.FinishReason | None) -> ReplyKind:
     return ReplyKind.OK
 
 
-def _is_rejection(error: errors.APIError) -> bool:
+def _is_rejection(error: Exception) -> bool:
     """Whether Gemini understood who asks, but not what: also what it says to a request that is too large."""
+    if not isinstance(error, errors.APIError):
+        return False
     invalid = error.code == 400 and error.status == "INVALID_ARGUMENT"
     return error.code == 413 or (invalid and "API_KEY" not in str(error.details))
 

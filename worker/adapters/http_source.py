@@ -12,7 +12,9 @@ import ipaddress
 import random
 import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -21,8 +23,8 @@ from yarl import URL
 from worker.errors import BadUrl, ImageNotFound, SourceUnavailable, TooLarge, WorkerError
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-#: Answers after which asking again makes sense.
-_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
+#: Client errors after which asking again makes sense, as after every 5xx (520 to 530 are those of a CDN).
+_TRANSIENT = frozenset({408, 425, 429})
 _CHUNK = 1 << 16
 #: IPv6 as the internet routes it; NAT64, site-local and all the rest lie outside.
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
@@ -62,7 +64,7 @@ class HttpSource:
 
     def __init__(self, options: FetchOptions, resolver: AbstractResolver | None = None) -> None:
         self._options = options
-        resolver = resolver or aiohttp.ThreadedResolver()
+        self._resolver = resolver = resolver or _Names(options.connections)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 resolver=resolver if options.allow_private else _PublicResolver(resolver),
@@ -99,6 +101,7 @@ class HttpSource:
     async def close(self) -> None:
         """Close the connections."""
         await self._session.close()
+        await self._resolver.close()
 
     async def _follow(self, url: URL) -> bytes:
         try:
@@ -153,6 +156,34 @@ class HttpSource:
             raise BadUrl(f"image_url: {url.host} is not a public address")
 
 
+class _Names(AbstractResolver):
+    """Resolves as the machine does, in threads of its own: a slow name server holds up nobody else."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="names")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        ask = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(address[0]),
+                port=int(address[1]),
+                family=kind,
+                proto=proto,
+                flags=flags,
+            )
+            for kind, _, proto, _, address in found
+        ]
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
 class _PublicResolver(AbstractResolver):
     """Resolves names as `inner` does, and refuses those that lead anywhere but to public addresses."""
 
@@ -205,7 +236,7 @@ def _redirect(url: URL, response: aiohttp.ClientResponse) -> URL:
 
 
 def _status_error(status: int, host: str | None) -> WorkerError | None:
-    if status in _TRANSIENT:
+    if status in _TRANSIENT or status >= 500:
         return SourceUnavailable(f"image_url: {host} answered {status}")
     if status != 200:
         return ImageNotFound(f"image_url: {host} answered {status}")

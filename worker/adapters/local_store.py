@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from worker.errors import ImageNotFound, StoreUnavailable, TooLarge
@@ -53,6 +54,7 @@ class LocalStore:
             unfinished.write_bytes(payload)
             unfinished.replace(path)
         except OSError as error:
-            unfinished.unlink(missing_ok=True)
+            with suppress(OSError):
+                unfinished.unlink()
             raise StoreUnavailable(f"LOCAL_STORAGE_DIR: {error.strerror}") from None
         return path.resolve().as_uri()

@@ -9,6 +9,7 @@ from dataclasses import replace
 from prometheus_client import Counter
 
 from worker import metrics, tracing
+from worker.charges import charge
 from worker.errors import WorkerError
 from worker.job import Image, Job, Mask, Result
 from worker.ports import ImageSource, Inpainter, ObjectStore, Prompt, Reply, TranslationMemory, Translator
@@ -75,6 +76,7 @@ class MeteredTranslator:
             reply = await self._translator.ask(prompt)
         metrics.TRANSLATOR_CALLS.labels(reply.kind.value).inc()
         metrics.count_usage(reply.usage)
+        charge(reply.usage)
         return reply
 
 

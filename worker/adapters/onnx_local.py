@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import structlog
 
 from worker.errors import ModelError, SettingsError
 from worker.job import Image, Mask
+from worker.threads import usable_cores
 
 _log = structlog.get_logger(__name__)
 
@@ -30,7 +30,7 @@ class OnnxInpainter:
     def __init__(self, directory: Path) -> None:
         self._sessions = _load(directory)
         # Two sessions with several threads each collapse on few cores, so each tile gets exactly one.
-        self._threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="onnx")
+        self._threads = ThreadPoolExecutor(usable_cores(), thread_name_prefix="onnx")
 
     async def tile_sizes(self) -> tuple[int, ...]:
         """The sizes of the models found, ascending."""

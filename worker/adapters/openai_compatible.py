@@ -60,7 +60,7 @@ class OpenAiTranslator:
         _raise_for_status(response)
         try:
             return self._reply(response.json())
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError):
             raise TranslatorUnavailable("second translator: the answer cannot be read") from None
 
     async def check(self) -> str:
@@ -84,12 +84,22 @@ class OpenAiTranslator:
         kind = _KINDS.get(choice.get("finish_reason"), ReplyKind.OK)
         if message.get("refusal"):
             kind = ReplyKind.BLOCKED
-        return Reply(kind, message.get("content") or "", self._usage(answer.get("usage") or {}))
+        return Reply(kind, _text(message.get("content")), self._usage(answer.get("usage") or {}))
 
-    def _usage(self, usage: Mapping[str, int]) -> Usage:
-        asked, answered = usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)
+    def _usage(self, usage: Mapping[str, int | None]) -> Usage:
+        # Local servers count only in part: null, or nothing.
+        asked, answered = (
+            max(0, int(usage.get(name) or 0)) for name in ("prompt_tokens", "completion_tokens")
+        )
         price = self._options.price
         return Usage(asked, answered, price.cost(asked, answered) if price is not None else None)
+
+
+def _text(content: str | list[Mapping[str, str]] | None) -> str:
+    """What was said: as one text, or in parts."""
+    if isinstance(content, list):
+        return "".join(str(part.get("text") or "") for part in content)
+    return str(content or "")
 
 
 def _body(prompt: Prompt, model: str) -> dict[str, Any]:

@@ -9,13 +9,17 @@ from urllib.parse import quote, urlsplit
 
 import aioboto3
 from aiobotocore.config import AioConfig
+from aiohttp import ClientError as TransferError
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from worker.errors import AuthError, StoreUnavailable
 
 #: Keys are deterministic and a job may be redone, so caches must ask again, cheaply, by ETag.
 _CACHE_CONTROL = "public, max-age=3600"
 _REFUSED = frozenset({401, 403})
+#: An answer that breaks off, or that is none of S3's, leaves the SDK as its parts threw it.
+_BROKEN = (BotoCoreError, TransferError, ResponseParserError, OSError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,5 +107,5 @@ class R2Store:
             if status == 404:
                 raise StoreUnavailable(f"R2_BUCKET: there is no bucket {self._options.bucket}") from None
             raise StoreUnavailable(f"{self._named}: {code} ({status})") from None
-        except (BotoCoreError, OSError, TimeoutError) as error:
+        except _BROKEN as error:
             raise StoreUnavailable(f"{self._named}: {type(error).__name__}") from None

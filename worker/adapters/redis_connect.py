@@ -9,6 +9,7 @@ from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 
 from worker.errors import SettingsError
 from worker.redis_address import RedisAddress
@@ -33,7 +34,7 @@ def connect(url: str, *, timeout_seconds: float, blocking_seconds: float = 0.0) 
         # An option that does not exist would be found out only by the first command.
         pool = client.connection_pool
         pool.connection_class(**pool.connection_kwargs)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RedisError) as error:
         raise SettingsError(f"REDIS_URL: {str(error).rpartition('__init__() ')[2]}") from None
     return client
 
@@ -57,7 +58,7 @@ def _connect_master(address: RedisAddress, options: dict[str, Any]) -> Redis:
         own.pop(name, None)
     tls = {name: value for name, value in own.items() if name.startswith("ssl")} | {"ssl": address.encrypted}
     patience = min(_SENTINEL_SECONDS, options["socket_connect_timeout"])
-    sentinels = Sentinel(  # type: ignore[no-untyped-call]
+    sentinels = Sentinel(  # type: ignore[no-untyped-call]  # redis-py says no types
         address.sentinels,
         sentinel_kwargs={
             **options,

@@ -2,7 +2,7 @@
 
 Keys, under a prefix of their own, shared by all deployments on one Redis (a key names all that its
 translation depends on, see `translation.desk`):
-    translation:memory:<hash>   string   a translation, expiring
+    translation:memory:<hash>   string   a translation, or '' for a text that was refused; expiring
     translation:terms:<hash>    hash     source → target of a product's short texts, expiring
 """
 
@@ -24,6 +24,8 @@ _PREFIX = "translation"
 _LUA = Path(__file__).parent / "lua"
 #: A memory that is slower than this is no help.
 _TIMEOUT_SECONDS = 1.0
+#: A provider's filters change more often than what a text means.
+_REFUSAL_SECONDS = 86400
 #: A product's pictures have a few hundred short texts; an id that a producer gives to everything has no end.
 _MAX_TERMS = 1000
 _DOWN = (RedisError, OSError, TimeoutError)
@@ -62,8 +64,9 @@ class RedisMemory:
     async def remember(self, translations: Mapping[str, str]) -> None:
         """See `ports.TranslationMemory`."""
         keys = [_key("memory", key) for key in translations]
+        refused = min(self._ttl, _REFUSAL_SECONDS)
         try:
-            await self._remember(keys=keys, args=[self._ttl, *translations.values()])
+            await self._remember(keys=keys, args=[self._ttl, refused, *translations.values()])
         except _DOWN as error:
             _log.warning("memory.unavailable", error=type(error).__name__)
 

@@ -6,8 +6,9 @@ Keys, all under the processor list's name as prefix (`processor_tasks:…`):
     claims           hash        claim id → raw payload
     lease            sorted set  claim id → deadline
     jobs             hash        claim id → job, once the worker has read the payload
+    unread           hash        SHA-1 of a payload → how often a worker died before it had read it
     delayed          sorted set  claim id + payload → when to try again
-    meta:<job>       hash        holder, waiting (claim ids), deliveries, crashes, failed:<code>, first seen
+    meta:<job>       hash        holder, waiting (claim ids), deliveries, crashes, failed:<code>, spent, first
     done:<job>       string      the result, zlib-compressed, expiring
     dead             list        envelopes of jobs that failed (see dead_letters.py)
     taken            string      how many jobs were ever taken off the queue
@@ -27,8 +28,10 @@ from typing import Any, TypeVar
 
 import structlog
 
+from worker.adapters.queue_claims import Taken, dump_spent, read_claim, read_taken
 from worker.adapters.redis_server import RedisServer
 from worker.errors import AuthError, QueueUnavailable
+from worker.job import FREE, Usage
 from worker.ports import Claim
 
 T = TypeVar("T")
@@ -89,9 +92,9 @@ class RedisQueue:
         self._claims = 0
         #: Claim ids that claim.lua was called with and whose reply has not come.
         self._asked: list[str] = []
-        #: Payloads by claim id that Redis may not know the job of yet.
-        self._unidentified: dict[str, bytes] = {}
-        self._held: set[str] = set()
+        self._unidentified: dict[str, Taken] = {}
+        #: Claim id → job, '' until it is known.
+        self._held: dict[str, str] = {}
         self._finishing: set[str] = set()
         self._lost: set[str] = set()
         self._renewed_at = float("-inf")
@@ -134,36 +137,39 @@ class RedisQueue:
         for _ in range(limit - before):
             self._claims += 1
             self._asked.append(f"{self._worker}-{self._claims}")
-        names = ("claims", "lease", "workers", "taken")
+        names = ("claims", "lease", "workers", "taken", "unread")
         reply = await self._run(
             "claim",
             [self._options.processor_queue, self._inbox, *(self._key(name) for name in names)],
             [self._worker, self._options.lease_seconds, before, *self._asked],
         )
         self._asked = []
-        taken = {name.decode(): payload for name, payload in zip(reply[::2], reply[1::2], strict=True)}
-        self._held |= taken.keys()
-        self._unidentified |= taken
-        return bool(taken)
+        self._unidentified |= read_taken(reply)
+        self._held |= dict.fromkeys(self._unidentified, "")
+        return bool(self._unidentified)
 
     async def _identify(self) -> list[Claim]:
         """Tell Redis which jobs the claims are for; lost ones drop out, and twins that must wait."""
         if not self._unidentified:
             return []
+        jobs = {name: taken.job(self._job_key) for name, taken in self._unidentified.items()}
         named = [
-            part for name, payload in self._unidentified.items() for part in (name, self._job_key(payload))
+            part
+            for name, taken in self._unidentified.items()
+            for part in (name, jobs[name], int(taken.readable))
         ]
-        keys = [self._key(name) for name in ("claims", "lease", "jobs", "delayed")]
+        keys = [self._key(name) for name in ("claims", "lease", "jobs", "delayed", "unread")]
         known = await self._run(
             "identify", keys, [self._meta, self._done, self._remember, _TWIN_SECONDS, *named]
         )
-        taken, self._unidentified = self._unidentified, {}
-        claims = [
-            _claim(name, payload, facts)
-            for (name, payload), facts in zip(taken.items(), known, strict=True)
-            if facts
-        ]
-        self._held -= taken.keys() - {claim.id for claim in claims}
+        told, self._unidentified = self._unidentified, {}
+        claims = []
+        for name, facts in zip(told, known, strict=True):
+            if not facts or name not in self._held:
+                self._held.pop(name, None)
+                continue
+            self._held[name] = jobs[name]
+            claims.append(read_claim(name, told[name], facts))
         return claims
 
     async def renew(self) -> frozenset[str]:
@@ -173,16 +179,18 @@ class RedisQueue:
         return lost
 
     async def _beat(self) -> None:
-        started = time.monotonic()
+        started, held = time.monotonic(), frozenset(self._held)
         reply = await self._run(
             "renew",
             [self._key("workers"), self._key("lease")],
-            [self._worker, self._options.lease_seconds, *self._held],
+            # What claim.lua may have given in a reply that got lost is held too.
+            [self._worker, self._options.lease_seconds, *held, *self._asked],
         )
         self._renewed_at = started
         # Whatever is being acked while this call runs is gone from the leases, but not lost.
-        gone = {claim.decode() for claim in reply} & (self._held - self._finishing)
-        self._held -= gone
+        gone = {claim.decode() for claim in reply} & held & (self._held.keys() - self._finishing)
+        for claim_id in gone:
+            del self._held[claim_id]
         self._lost |= gone
 
     def _known_alive(self) -> bool:
@@ -197,28 +205,29 @@ class RedisQueue:
         return await self._finish(claim, result, envelope)
 
     async def _finish(self, claim: Claim, result: bytes, envelope: bytes) -> bool:
-        keys = [*self._claim_keys(), self._options.hosting_queue, self._key("dead")]
+        keys = [*self._claim_keys(), self._options.hosting_queue, self._key("dead"), self._key("unread")]
         record = zlib.compress(result, _ZLIB_LEVEL)
         ttl = self._options.result_ttl_seconds
         arguments = (self._meta, self._done, result, record, ttl, envelope)
         return await self._let_go("finish", keys, claim.id, arguments)
 
-    async def retry(self, claim: Claim, delay: float, code: str) -> bool:
+    async def retry(self, claim: Claim, delay: float, code: str, spent: Usage = FREE) -> bool:
         """Give the job back because of the error `code`, to be claimed again after `delay` seconds."""
-        return await self._give_back(claim.id, delay, code)
+        return await self._give_back(claim.id, delay, code, dump_spent(spent))
 
     async def release(self, claim: Claim) -> bool:
         """Give the job back at once, to the head of the queue, as if it had never been claimed."""
         return await self._give_back(claim.id, 0.0, "")
 
-    async def _give_back(self, claim_id: str, delay: float, code: str) -> bool:
+    async def _give_back(self, claim_id: str, delay: float, code: str, spent: str = "") -> bool:
         keys = [*self._claim_keys(), self._options.processor_queue, self._key("delayed")]
-        return await self._let_go("retry", keys, claim_id, [self._meta, delay, code])
+        return await self._let_go("retry", keys, claim_id, [self._meta, delay, code, spent])
 
-    async def suspend(self, claim: Claim, waiting: bool) -> bool:
-        """Say whether a claimed job only waits for its turn: a crash meanwhile is not held against it."""
-        keys = [self._key("claims"), self._key("jobs")]
-        return bool(await self._run("suspend", keys, [claim.id, self._meta, int(waiting)]))
+    async def begin(self, claim: Claim) -> bool:
+        """Say that a job with crashes runs from now on; one that happens before is not held against it."""
+        return bool(
+            await self._run("begin", [self._key("claims"), self._key("jobs")], [claim.id, self._meta])
+        )
 
     def _claim_keys(self) -> list[str]:
         return [self._key(name) for name in ("claims", "lease", "jobs")]
@@ -228,8 +237,8 @@ class RedisQueue:
     ) -> bool:
         self._finishing.add(claim_id)
         try:
-            done = await self._run(script, keys, [claim_id, *arguments])
-            self._held.discard(claim_id)
+            done = await self._run(script, keys, [claim_id, self._held.get(claim_id, ""), *arguments])
+            self._held.pop(claim_id, None)
         finally:
             self._finishing.discard(claim_id)
         return bool(done)
@@ -240,7 +249,7 @@ class RedisQueue:
         Who has not renewed does not judge: after Redis was away, or this worker stood still, every lease
         looks expired, so reaping waits until live workers could renew.
         """
-        names = ("claims", "lease", "jobs", "workers", "delayed")
+        names = ("claims", "lease", "jobs", "workers", "delayed", "unread")
         keys = [self._options.processor_queue, *(self._key(name) for name in names)]
         inboxes = self._key("inbox", "")
         arguments = (inboxes, self._meta, self._remember, _FORGET_WORKER_SECONDS)
@@ -264,7 +273,7 @@ class RedisQueue:
         await self._doorbell.close()
 
     async def _say_farewell(self) -> None:
-        for claim_id in tuple(self._held):
+        for claim_id in (*self._held, *self._asked):
             await self._give_back(claim_id, 0.0, "")
         keys = [self._options.processor_queue, self._inbox, self._key("workers")]
         await self._run("farewell", keys, [self._worker])
@@ -279,22 +288,3 @@ class RedisQueue:
         except QueueUnavailable:
             self._reap_from = time.monotonic() + self._options.lease_seconds
             raise
-
-
-def _claim(name: str, payload: bytes, facts: Sequence[bytes]) -> Claim:
-    """A claim from what identify.lua knows: age, record, then the job's meta hash."""
-    age, record, *pairs = facts
-    meta = {field.decode(): value for field, value in zip(pairs[::2], pairs[1::2], strict=True)}
-    return Claim(
-        id=name,
-        payload=payload,
-        deliveries=int(meta["deliveries"]),
-        crashes=int(meta.get("crashes", 0)),
-        age=float(age),
-        recorded=zlib.decompress(record) if record else None,
-        failures={
-            field.removeprefix("failed:"): int(count)
-            for field, count in meta.items()
-            if field.startswith("failed:")
-        },
-    )

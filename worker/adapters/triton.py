@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -33,8 +35,8 @@ _INT32_MAX = 2**31 - 1
 _IMAGE, _MASK, _INPAINTED = "image", "mask", "inpainted"
 #: What a server that was restarted says about a region it no longer knows.
 _UNKNOWN_REGION = "Unable to find shared memory region"
-#: What a server that is stopping says: it puts its models away before it stops listening.
-_UNKNOWN_MODEL = "Request for unknown model"
+#: What a server that is stopping says, its models put away already; what gRPC says of one that a proxy lost.
+_GOING = ("Request for unknown model", "RST_STREAM", "Stream removed")
 #: A tile that came back so recently proves as much as a tile of our own.
 _PROOF_SECONDS = 5.0
 
@@ -128,9 +130,11 @@ class TritonInpainter:
     async def _send_in_message(self, image: Image, mask: Mask) -> Image:
         inputs = [_tensor(_IMAGE, image), _tensor(_MASK, mask)]
         reply = await self._infer(image.shape[0], inputs, InferRequestedOutput(_INPAINTED))
-        inpainted = reply.as_numpy(_INPAINTED)
         self._check_answer(reply, image.shape)
-        tile: Image = inpainted[0]
+        try:
+            tile: Image = reply.as_numpy(_INPAINTED)[0]
+        except ValueError:
+            raise ModelError("Triton sent fewer pixels than it promised") from None
         return tile
 
     async def _send_in_memory(self, slots: TileSlots, slot: Slot, image: Image, mask: Mask) -> Image:
@@ -243,15 +247,25 @@ class TritonInpainter:
             return await request
         except InferenceServerException as error:
             status = str(error.status() or "").removeprefix("StatusCode.")
-            if status in _TRANSIENT or _UNKNOWN_MODEL in error.message():
+            if status in _TRANSIENT or any(words in error.message() for words in _GOING):
                 self._models = {}
                 raise InpainterUnavailable(f"TRITON_URL {self._options.url}: {status}") from None
             raise ModelError(f"Triton: {status}: {error.message()}") from None
 
 
 def _target(url: str) -> str:
-    """One address as it is; several as gRPC's list of addresses."""
-    return f"ipv4:{url}" if "," in url else url
+    """One address as it is; several as gRPC's list, which takes numbers only, all of one kind."""
+    if "," not in url:
+        return url
+    places = [address.rpartition(":") for address in url.split(",")]
+    for scheme, family, written in (
+        ("ipv4", socket.AF_INET, "{}:{}"),
+        ("ipv6", socket.AF_INET6, "[{}]:{}"),
+    ):
+        with suppress(OSError, UnicodeError):
+            found = [socket.getaddrinfo(host.strip("[]"), port, family) for host, _, port in places]
+            return f"{scheme}:" + ",".join(written.format(*entries[0][4][:2]) for entries in found)
+    raise SettingsError(f"TRITON_URL: of {url} not every name can be resolved")
 
 
 def _channel_arguments() -> list[tuple[str, object]]:

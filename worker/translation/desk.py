@@ -117,7 +117,7 @@ class Desk:
     ) -> tuple[dict[str, Translation], Usage]:
         """From the memory, the rest by a session; each answer is remembered as it comes."""
         known = await self._recall(list(wanted))
-        answers = {key: translated(page, wanted[key], text) for key, text in known.items()}
+        answers = {key: _recalled(page, wanted[key], text) for key, text in known.items()}
         keys = {block.id: key for key, block in wanted.items() if key not in answers}
         if not keys:
             return answers, FREE
@@ -125,13 +125,11 @@ class Desk:
             page,
             self._options.profile,
             await self._terms.recall(_product(page)) if self._terms and page.product else {},
-            {wanted[key].id: text for key, text in known.items()},
+            {wanted[key].id: text for key, text in known.items() if text},
         )
 
         async def remember(gained: Mapping[int, Translation]) -> None:
-            await self._remember(
-                {keys[number]: answer.text for number, answer in gained.items() if answer.text}
-            )
+            await self._remember({keys[number]: answer.text or "" for number, answer in gained.items()})
 
         asked = [block for block in page.blocks if block.id in keys]
         gained, usage = await translate(self._translators, task, asked, remember)
@@ -173,6 +171,11 @@ class Desk:
             *terms,
         )
         return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
+
+
+def _recalled(page: PageText, block: TextBlock, text: str) -> Translation:
+    """What the memory says of a block."""
+    return translated(page, block, text) if text else Translation(block.id, BlockStatus.BLOCKED)
 
 
 def _product(page: PageText) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 
 from worker.errors import SettingsError
-from worker.translation.han import fold
+from worker.translation.han import count_han, fold, fold_words, joins
 
 #: A glossary's key is matched as a whole text or, failing that, as a piece of one.
 _MAX_TEXT = 2000
@@ -40,28 +41,45 @@ class Glossary:
         return tuple(key for key, (_, target) in self.entries.items() if key == fold(target))
 
     @cached_property
-    def _lengths(self) -> dict[str, list[int]]:
-        """By first character, the lengths of the keys that begin with it, the longest first."""
+    def _lengths(self) -> dict[str, set[int]]:
+        """By first character, the lengths of the keys that begin with it."""
         lengths: dict[str, set[int]] = {}
         for key in self.entries:
             lengths.setdefault(key[0], set()).add(len(key))
-        return {first: sorted(found, reverse=True) for first, found in lengths.items()}
+        return lengths
 
     def occurring(self, text: str) -> dict[str, str]:
-        """Source → target of the terms in a text; where terms overlap, the longest from the left."""
-        return dict(self._occurring(fold(text)))
+        """Source → target of the terms in a text; where terms overlap, the longest."""
+        words = fold_words(text)
+        folded, gaps = "".join(words), {0, *accumulate(map(len, words))}
+        found: list[tuple[int, tuple[str, str]]] = []
+        taken = bytearray(len(folded))
+        for start, end in sorted(self._matches(folded, gaps), key=lambda place: (place[0] - place[1], place)):
+            if not any(taken[start:end]):
+                taken[start:end] = b"\1" * (end - start)
+                found.append((start, self.entries[folded[start:end]]))
+        return dict(entry for _, entry in sorted(found))
 
-    def _occurring(self, folded: str) -> Iterator[tuple[str, str]]:
-        start = 0
-        while start < len(folded):
-            step = 1
-            for length in self._lengths.get(folded[start], ()):
-                entry = self.entries.get(folded[start : start + length])
-                if entry is not None:
-                    yield entry
-                    step = length
-                    break
-            start += step
+    def _matches(self, folded: str, gaps: Collection[int]) -> Iterator[tuple[int, int]]:
+        """Where terms stand, and are not mere parts of words."""
+        for start, first in enumerate(folded):
+            for end in (start + length for length in self._lengths.get(first, ())):
+                fits = end <= len(folded) and folded[start:end] in self.entries
+                if fits and _is_whole(folded, start, end, gaps):
+                    yield start, end
+
+
+def _is_whole(folded: str, start: int, end: int, gaps: Collection[int]) -> bool:
+    """Whether a piece of a text can be a word.
+
+    A letter beside a letter, or a digit beside a digit, is part of another one. So is a Han character alone
+    among others: 材 in 材质; of longer pieces nobody knows.
+    """
+    before = folded[start - 1] if start not in gaps else ""
+    after = folded[end] if end < len(folded) and end not in gaps else ""
+    if end - start == 1 and count_han(folded[start]):
+        return not count_han(before + after)
+    return not (joins(before, folded[start]) or joins(folded[end - 1], after))
 
 
 def _encodable(text: str) -> str:

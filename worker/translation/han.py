@@ -22,6 +22,9 @@ _CODE = regex.compile(
 #: Numbers of two digits and more, but not those that languages write in ways of their own: months, discounts
 #: (8.5折 is 15 % off), amounts in 万 and 亿, the shopping festival 双11.
 _NUMBER = regex.compile(r"(?<![双\d.,])\d++(?:[.,]\d++){0,6}+(?!\s*[月折万亿千百])")
+#: Scripts that divide words by spaces.
+_LETTER = regex.compile(r"[\p{Latin}\p{Cyrillic}\p{Greek}]")
+_DIGIT = regex.compile(r"\d")
 _INESSENTIAL = regex.compile(r"[^\p{L}\p{M}\p{N}]+")
 
 
@@ -30,8 +33,8 @@ def is_chinese(text: str) -> bool:
     return _HAN.search(text) is not None and _KANA.search(text) is None
 
 
-def needs_translation(text: str, names: Collection[str] = ()) -> bool:
-    """Whether a text is Chinese beside what is left alone.
+def needs_translation(text: str, names: Collection[str] = (), source: str = "zh") -> bool:
+    """Whether a text is Chinese beside what is left alone; of a Japanese page, Japanese.
 
     Numbers, prices, units, model and standard numbers, Latin brands have no Han character and so never were
     Chinese; addresses and kept names may have some. A unit or currency that is written in Han (500克, 199元)
@@ -40,8 +43,11 @@ def needs_translation(text: str, names: Collection[str] = ()) -> bool:
     Args:
         text: A block's text.
         names: Names to be kept as they are, folded.
+        source: BCP-47 tag of the page's language. Without kana, Japanese looks like Chinese: who says that
+            a page is Japanese gets all of it translated.
     """
-    if not is_chinese(text):
+    is_foreign = is_east_asian if source.partition("-")[0].lower() == "ja" else is_chinese
+    if not is_foreign(text):
         return False
     folded = fold(text)
     if _WHOLE_URL.fullmatch(folded):
@@ -49,12 +55,22 @@ def needs_translation(text: str, names: Collection[str] = ()) -> bool:
     rest = _URL.sub("", folded)
     for name in sorted(names, key=len, reverse=True):
         rest = rest.replace(name, " ")
-    return is_chinese(rest)
+    return is_foreign(rest)
+
+
+def is_east_asian(text: str) -> bool:
+    """Whether a text is Chinese or Japanese."""
+    return count_east_asian(text) > 0
 
 
 def count_han(text: str) -> int:
     """How many Han characters a text has."""
     return len(_HAN.findall(text))
+
+
+def count_east_asian(text: str) -> int:
+    """How many characters of Chinese and Japanese a text has."""
+    return count_han(text) + len(_KANA.findall(text))
 
 
 def fixed_pieces(text: str) -> tuple[str, ...]:
@@ -69,7 +85,17 @@ def fixed_pieces(text: str) -> tuple[str, ...]:
 
 def fold(text: str) -> str:
     """A text without what OCR engines disagree on: full-width forms, compatibility forms, spaces."""
-    return "".join(unicodedata.normalize("NFKC", text).split())
+    return "".join(fold_words(text))
+
+
+def fold_words(text: str) -> list[str]:
+    """The same, in the pieces that spaces divide it into."""
+    return unicodedata.normalize("NFKC", text).split()
+
+
+def joins(left: str, right: str) -> bool:
+    """Whether two neighbours in a text belong to one word: letters of an alphabet, or digits."""
+    return any(kind.fullmatch(left) and kind.fullmatch(right) for kind in (_LETTER, _DIGIT))
 
 
 def essence(text: str) -> str:

@@ -13,7 +13,6 @@ import numpy as np
 from worker.job import TextBlock, TooLong
 from worker.ports import Prompt
 from worker.translation.glossary import Glossary
-from worker.translation.han import fold
 from worker.translation.profiles import Profile, shortening_task, task
 
 REPLY_SCHEMA: dict[str, Any] = {
@@ -94,7 +93,7 @@ def build_prompt(
     """
     picture = page.picture if with_picture else None
     content: dict[str, Any] = {"target_language": page.languages.target, "glossary": _terms(page, blocks)}
-    if hints := _occurring(earlier or {}, blocks):
+    if hints := _occurring(earlier or {}, content["glossary"], blocks):
         content["earlier"] = hints
     if context:
         content["context"] = list(context)
@@ -162,9 +161,13 @@ def _terms(page: PageText, blocks: Sequence[TextBlock]) -> dict[str, str]:
     return {source: target for block in blocks for source, target in page.terms[block.id].items()}
 
 
-def _occurring(terms: Mapping[str, str], blocks: Sequence[TextBlock]) -> dict[str, str]:
-    texts = "\n".join(fold(block.text) for block in blocks)
-    return {source: target for source, target in terms.items() if fold(source) in texts}
+def _occurring(
+    earlier: Mapping[str, str], glossary: Mapping[str, str], blocks: Sequence[TextBlock]
+) -> dict[str, str]:
+    """The earlier terms that occur where the glossary has none."""
+    known = Glossary.of(earlier).over(glossary)
+    found = [term for block in blocks for term in known.occurring(block.text).items()]
+    return {source: target for source, target in found if source not in glossary}
 
 
 def _box(block: TextBlock, size: tuple[int, int]) -> list[int]:

@@ -33,7 +33,7 @@ _REFUSED = frozenset({ReplyKind.BLOCKED, ReplyKind.RECITATION})
 #: Context and picture may be to blame: refused themselves, too much for the model, nothing it can see.
 _BETTER_BARE = _REFUSED | {ReplyKind.REJECTED}
 
-#: Told of each block as soon as its translation is there.
+#: Told of each block as soon as its translation is there, and at the end of those that everybody refuses.
 Remember = Callable[[Mapping[int, Translation]], Awaitable[None]]
 
 
@@ -79,17 +79,28 @@ async def translate(
         outage = error
     lost = [block for block in blocks if not first.has(block)]
     if not lost or translators.second is None:
+        await _remember_refusals(first.translations, remember)
         return first.translations, first.usage
-    second = Session(translators.second, task, remember)
+    second, failed = Session(translators.second, task, remember), False
     try:
         await second.run(lost)
     except WorkerError as error:
         _log.error("translation.second_failed", code=error.code, error=error.message)
         if outage is not None:
             raise outage from error
+        failed = True
     gained = {block.id for block in lost if second.has(block) or outage is not None}
     answers = {**first.translations, **{number: second.translations[number] for number in gained}}
+    if not failed:
+        await _remember_refusals(answers, remember)
     return answers, first.usage + second.usage
+
+
+async def _remember_refusals(answers: Mapping[int, Translation], remember: Remember) -> None:
+    """Not to ask again, on every picture that has them, for texts that nobody takes."""
+    refused = {number: answer for number, answer in answers.items() if answer.status is BlockStatus.BLOCKED}
+    if refused:
+        await remember(refused)
 
 
 async def shorten(
@@ -250,8 +261,9 @@ class Session:
 
     async def _settle(self, answers: Mapping[int, Translation]) -> None:
         self.translations.update(answers)
-        if answers:
-            await self._remember(answers)
+        good = {number: answer for number, answer in answers.items() if answer.text}
+        if good:
+            await self._remember(good)
 
 
 def translated(page: PageText, block: TextBlock, text: str) -> Translation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from worker.translation.han import count_han, essence, fixed_pieces, fold
+from worker.translation.han import count_east_asian, essence, fixed_pieces, fold
 
 
 class Problem(StrEnum):
@@ -42,8 +42,8 @@ def find_problem(source: str, text: str | None, target: str, terms: Mapping[str,
     if len(text) > _LONGEST_BASE + _LONGEST_RATIO * len(source):
         return Problem.FAR_TOO_LONG
     if target.partition("-")[0].lower() not in _HAN_LANGUAGES:
-        left = count_han(_without(text, terms.values()))
-        if left * 2 > count_han(_without(source, terms.values())):
+        left = count_east_asian(_without(text, terms.values()))
+        if left * 2 > count_east_asian(_without(source, terms.values())):
             return Problem.STILL_CHINESE
         if left:
             return Problem.PARTLY_CHINESE

@@ -1,17 +1,23 @@
 -- Say which jobs claims are for, count the deliveries, and learn what is known of those jobs.
--- KEYS claims, lease, jobs, delayed
--- ARGV prefix of meta hashes, prefix of records, seconds to remember a job, seconds a twin waits, claim id, job, …
+-- KEYS claims, lease, jobs, delayed, unread
+-- ARGV prefix of meta hashes, prefix of records, seconds to remember a job, seconds a twin waits, then for each
+--      claim: its id, its job, 1 where the payload was read
 -- Returns for each claim: false when it was lost, or waits since its job is running already; else
 -- {age in s, record or '', name, value, … of its meta hash}. Safe to repeat: a delivery is counted once.
+-- A job whose worker has crashed before may be one of many that did nothing: until begin.lua it only waits.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local reply = {}
-for index = 5, #ARGV, 2 do
-  local claim, job = ARGV[index], ARGV[index + 1]
+local doubtful = redis.call('EXISTS', KEYS[5]) == 1
+for index = 5, #ARGV, 3 do
+  local claim, job, read = ARGV[index], ARGV[index + 1], ARGV[index + 2] == '1'
   local meta = ARGV[1] .. job
   local holder = redis.call('HGET', meta, 'holder')
   local found = false
   if redis.call('HEXISTS', KEYS[1], claim) == 1 then
+    if doubtful and read then
+      redis.call('HDEL', KEYS[5], redis.sha1hex(redis.call('HGET', KEYS[1], claim)))
+    end
     if holder and holder ~= claim and redis.call('ZSCORE', KEYS[2], holder) then
       local payload = redis.call('HGET', KEYS[1], claim)
       redis.call('HDEL', KEYS[1], claim)
@@ -24,6 +30,9 @@ for index = 5, #ARGV, 2 do
       if holder ~= claim then
         redis.call('HSET', meta, 'holder', claim)
         redis.call('HINCRBY', meta, 'deliveries', 1)
+        if redis.call('HEXISTS', meta, 'crashes') == 1 then
+          redis.call('HSET', meta, 'waiting', claim)
+        end
         redis.call('HSETNX', meta, 'first', string.format('%.3f', now))
         redis.call('EXPIRE', meta, ARGV[3])
       end

@@ -1,5 +1,5 @@
 -- Give back what dead workers held, and promote retries that are due. At most 100 of each in one call.
--- KEYS queue, claims, lease, jobs, workers, delayed
+-- KEYS queue, claims, lease, jobs, workers, delayed, unread
 -- ARGV prefix of inboxes, prefix of meta hashes, seconds to remember a job, seconds after which a silent worker is
 --      forgotten
 -- Returns {expired claims, payloads from inboxes, promoted retries}.
@@ -15,6 +15,11 @@ for _, claim in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT'
   if payload then
     redis.call('LPUSH', KEYS[1], payload)
     expired = expired + 1
+  end
+  if payload and not job then
+    -- Its worker died before it had read it, or of reading it.
+    redis.call('HINCRBY', KEYS[7], redis.sha1hex(payload), 1)
+    redis.call('EXPIRE', KEYS[7], ARGV[3])
   end
   if job then
     local meta = ARGV[2] .. job

@@ -1,7 +1,8 @@
 -- Keep texts for a time.
 -- KEYS one for each text
--- ARGV seconds, then the texts
+-- ARGV seconds, seconds for empty ones, then the texts
 for number, key in ipairs(KEYS) do
-  redis.call('SET', key, ARGV[number + 1], 'EX', ARGV[1])
+  local text = ARGV[number + 2]
+  redis.call('SET', key, text, 'EX', text == '' and ARGV[2] or ARGV[1])
 end
 return #KEYS
