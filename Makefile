@@ -23,7 +23,7 @@ TRITON_PYTHON ?= $(shell for python in $(PYTHON) python3.12 python3.11; do \
 
 help:
 	@echo "                       what it does                                                   on two cores"
-	@echo "make demo              the samples through the real pipeline; see demo-output/        20 s, first run 2 min"
+	@echo "make demo              the samples through the real pipeline; see demo-output/        30 s, first run 2 min"
 	@echo "  IMAGES='a.jpg b.png' the same for your own pictures"
 	@echo "make test              linters, types and all tests but the slow ones                 10 min"
 	@echo "make test-all          the slow ones too                                              30 min"
@@ -35,9 +35,9 @@ help:
 	@echo "make load              the whole service to saturation (LOAD='--help')                15 min"
 	@echo "make load-model        Triton alone, by perf_analyzer (LOAD='--help')                 10 min"
 	@echo "make bench-quality     erased pages against the truth                                 5 min"
-	@echo "make bench-pages       pages of all sorts, erased: time and traces                    5 min"
+	@echo "make bench-pages       pages of all sorts, erased: time and traces                    2 min"
 	@echo "make bench-legibility  whether OCR reads what was typeset                             5 min"
-	@echo "make bench-typeset     typesetting: milliseconds a page                               1 min"
+	@echo "make bench-typeset     typesetting: milliseconds a page                               15 s"
 	@echo "make bench-translation calls, tokens and time of the translator                       1 min"
 	@echo "make bench-queue       jobs a second through Redis                                    5 min"
 	@echo "make bench-transport   tiles to Triton: gRPC against shared memory                    2 min"

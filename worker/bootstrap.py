@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -49,7 +48,7 @@ from worker.settings import (
     read_group,
 )
 from worker.stages import ReadingOptions
-from worker.threads import PixelThreads
+from worker.threads import PixelThreads, usable_cores
 from worker.waiting import WaitingPatches
 
 T = TypeVar("T")
@@ -77,9 +76,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         SettingsError: A setting points to something that is not there.
     """
     async with AsyncExitStack() as stack:
-        queue, backlog = _open_queue(settings.queue, settings.translate.target_language, stack)
+        queue, backlog = open_queue(settings.queue, settings.translate.target_language, stack)
         source = await _open_source(settings.limits, stack)
-        store, store_check = await _open_store(settings.storage, stack)
+        store, store_check = await open_store(settings.storage, stack)
         pipeline, checks = await _open_pipeline(settings, source, store, settings.queue.redis_url, stack)
         shared = (*checks, Dependency("store", store_check, _OUTSIDE_FRESH_SECONDS))
         consumer = Consumer(
@@ -123,10 +122,10 @@ async def _open_pipeline(
     # Parallelism comes from many jobs; OpenCV's own threads would only get in each other's way.
     cv2.setNumThreads(1)
     fonts = FontSet.load(FontOptions(settings.service.font_paths))
-    inpainter, inpainter_check = await _open_inpainter(settings.inpaint, stack)
+    inpainter, inpainter_check = await open_inpainter(settings.inpaint, stack)
     glossary = read_glossary(settings.translate.glossary_path)
     desk, translator_check = open_desk(settings.translate, glossary, redis_url, stack)
-    threads = PixelThreads(os.cpu_count(), thread_name_prefix="pixels")
+    threads = PixelThreads(usable_cores(), thread_name_prefix="pixels")
     stack.callback(threads.shutdown, wait=False, cancel_futures=True)
     spool = DiskSpool(settings.limits.spool_dir)
     stack.callback(spool.close)
@@ -150,9 +149,10 @@ async def _open_pipeline(
     return pipeline, (Dependency("inpainter", inpainter_check), translator_dependency)
 
 
-def _open_queue(
+def open_queue(
     settings: QueueSettings, default_language: str, stack: AsyncExitStack
 ) -> tuple[RedisQueue, RedisBacklog]:
+    """The job list, and what tells how much lies in it."""
     queue = RedisQueue(
         settings.redis_url,
         QueueOptions(
@@ -176,7 +176,8 @@ async def _open_source(limits: LimitSettings, stack: AsyncExitStack) -> HttpSour
     return source
 
 
-async def _open_store(settings: StorageSettings, stack: AsyncExitStack) -> tuple[ObjectStore, Check]:
+async def open_store(settings: StorageSettings, stack: AsyncExitStack) -> tuple[ObjectStore, Check]:
+    """Where results are hosted, and what to ask whether it answers."""
     if settings.storage == "local":
         local = LocalStore(_given(settings.local_storage_dir))
         return local, local
@@ -194,7 +195,8 @@ async def _open_store(settings: StorageSettings, stack: AsyncExitStack) -> tuple
     return r2, r2
 
 
-async def _open_inpainter(settings: InpaintSettings, stack: AsyncExitStack) -> tuple[Inpainter, Check]:
+async def open_inpainter(settings: InpaintSettings, stack: AsyncExitStack) -> tuple[Inpainter, Check]:
+    """The models, served or in process, and what to ask whether they work."""
     if settings.inpainter == "onnx":
         local = OnnxInpainter(find_models(settings.onnx_model_dir))
         stack.push_async_callback(local.close)

@@ -90,8 +90,10 @@ def read_glossary(path: Path | None) -> Glossary:
         return Glossary()
     try:
         return Glossary.of(parse_glossary(path.read_text(encoding="utf-8-sig"), path.name))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"GLOSSARY_PATH: {path}: {error}") from None
+    except OSError as error:
+        raise SettingsError(f"GLOSSARY_PATH: {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"GLOSSARY_PATH: {path}: is not UTF-8") from None
 
 
 def _connect(settings: TranslateSettings, redis_url: str | None, stack: AsyncExitStack) -> Redis | None:

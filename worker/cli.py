@@ -1,4 +1,4 @@
-"""The command line: run, check, submit, dead, translate, render, demo.
+"""The command line: run, check, submit, dead, translate, render, demo; see `endings.py` for the exit codes.
 
 Each command imports what it needs when it is called: the whole worker takes over a second of CPU to import.
 """
@@ -6,20 +6,19 @@ Each command imports what it needs when it is called: the whole worker takes ove
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from worker import dead
-from worker.errors import WorkerError
+from worker.endings import ends_in_words, warn_of_slips
 
 app = typer.Typer(
     help="Translates the text inside product images.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or settings.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -28,7 +27,6 @@ app = typer.Typer(
 )
 app.add_typer(dead.app, name="dead")
 _out = Console()
-_errors = Console(stderr=True)
 
 OutOption = Annotated[Path, typer.Option("--out", help="Where the files are written.")]
 
@@ -41,6 +39,15 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
+def _check_language(tag: str | None) -> str | None:
+    from worker.setting_values import check_language
+
+    try:
+        return tag if tag is None else check_language(tag)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 @app.callback()
 def main(
     version: Annotated[
@@ -50,62 +57,80 @@ def main(
     """Translates the text inside product images."""
 
 
-@app.command()
+@app.command(epilog="Example: REDIS_URL=redis://host:6379/0 GEMINI_API_KEY=… operate-worker run")
 def run() -> None:
     """Work on jobs from the Redis list until SIGTERM.
 
-    A second one gives everything back at once.
+    It then finishes what is in flight; a second SIGTERM gives everything back at once.
     """
     from worker.serve import serve
 
     _finish(serve())
 
 
-@app.command()
+@app.command(epilog="Example: set -a; . ./.env; set +a; operate-worker check")
 def check() -> None:
-    """Ask each dependency whether it works.
+    """Try all that `run` needs, and say what to fix.
 
-    One line each, and what to fix.
+    One line each: Redis, models, translator, store, fonts, spool.
     """
-    from worker.serve import ask_dependencies
+    from worker.serve import check_everything
 
-    if not _finish(ask_dependencies(_out)):
+    if not _finish(check_everything(_out)):
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(
+    epilog="Example: operate-worker submit https://example.com/a.jpg --ocr a.ocr.json --request-id order-1"
+)
 def submit(
-    image_url: Annotated[str, typer.Argument(help="http(s) address of the picture.")],
-    ocr: Annotated[Path, typer.Option("--ocr", help="JSON file with the picture's OCR result.", exists=True)],
+    image_url: Annotated[str, typer.Argument(help="http(s) address of the picture, as the worker sees it.")],
+    ocr: Annotated[
+        Path,
+        typer.Option("--ocr", help="JSON file with the picture's OCR result.", exists=True, dir_okay=False),
+    ],
     request_id: Annotated[str, typer.Option(help="Yours; jobs of one product share it.")] = "manual",
     image_id: Annotated[
         str | None, typer.Option(help="Unique within the request; default: file name.")
     ] = None,
-    to: Annotated[str | None, typer.Option("--to", help="Target language, BCP-47.")] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", callback=_check_language, help="Target language, BCP-47.")
+    ] = None,
 ) -> None:
     """Push one job onto the processor list, as any producer does."""
-    from worker.submit import build_message, push, read_ocr
+    from worker.submit import build_message, check_message, push, read_ocr
 
-    with _errors_in_one_line():
+    warn_of_slips()
+    if not image_url.startswith(("http://", "https://")):
+        raise typer.BadParameter("must begin with http:// or https://", param_hint="image_url")
+    with ends_in_words():
         message = build_message(image_url, read_ocr(ocr), request_id, image_id, to)
-    waiting = _finish(push(message))
-    _say(f"pushed {message['request_id']}/{message['image_id']}, {waiting} jobs waiting")
+        lines = check_message(message)
+    queue, results, waiting = _finish(push(message))
+    job = f"{message['request_id']}/{message['image_id']}"
+    _say(f"pushed {job} ({lines} lines) onto {queue}, {waiting} waiting there; the result comes on {results}")
 
 
-@app.command()
+@app.command(
+    epilog="Example: operate-worker translate a.jpg --ocr a.ocr.json --glossary terms.tsv --out out --plate"
+)
 def translate(
     images: Annotated[
         list[Path], typer.Argument(help="Pictures on this machine.", exists=True, dir_okay=False)
     ],
     ocr: Annotated[
         Path | None,
-        typer.Option("--ocr", help="Its OCR result; else RapidOCR reads it.", exists=True),
+        typer.Option("--ocr", help="Its OCR result; else RapidOCR reads it.", exists=True, dir_okay=False),
     ] = None,
     glossary: Annotated[
         Path | None,
-        typer.Option("--glossary", help="TSV; translate from it alone, without Gemini.", exists=True),
+        typer.Option(
+            "--glossary", help="TSV; translate from it alone, without Gemini.", exists=True, dir_okay=False
+        ),
     ] = None,
-    to: Annotated[str, typer.Option("--to", help="Target language, BCP-47.")] = "ko",
+    to: Annotated[
+        str, typer.Option("--to", callback=_check_language, help="Target language, BCP-47.")
+    ] = "ko",
     out: OutOption = Path(),
     plate: Annotated[
         bool, typer.Option("--plate", help="Write the erased page and the layout too (see render).")
@@ -115,26 +140,31 @@ def translate(
 
     Writes NAME.ko.EXT and NAME.ko.json.
     """
+    import logging
+
     from worker import log
     from worker.local import TranslateRequest, translate_images
 
     if ocr is not None and len(images) > 1:
         raise typer.BadParameter("--ocr belongs to one picture; leave it out for several")
-    log.configure(json=False)
+    log.configure(json=False, level=logging.WARNING)
+    warn_of_slips()
     request = TranslateRequest(tuple(images), ocr, glossary, to, out, plate)
     failures = _finish(translate_images(request, _out))
     if failures:
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(epilog="Example: operate-worker render out/a.layout.json --out out/edited.png")
 def render(
     layout: Annotated[
         Path, typer.Argument(help="NAME.layout.json, edited or not.", exists=True, dir_okay=False)
     ],
     plate: Annotated[
         Path | None,
-        typer.Option("--plate", help="The erased page; default: NAME.plate.png beside it.", exists=True),
+        typer.Option(
+            "--plate", help="The erased page; default: NAME.plate.png beside it.", exists=True, dir_okay=False
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Picture to write; default: NAME.png beside it.")
@@ -146,15 +176,16 @@ def render(
     """
     from worker.rerender import rerender
 
-    with _errors_in_one_line():
+    with ends_in_words():
         written, milliseconds = rerender(layout, plate, out)
     _say(f"{written}: typeset in {milliseconds:.0f} ms")
 
 
-@app.command()
+@app.command(epilog="Example: operate-worker demo a.jpg b.png")
 def demo(
     images: Annotated[
-        list[Path] | None, typer.Argument(help="Your own pictures; default: the samples.")
+        list[Path] | None,
+        typer.Argument(help="Your own pictures; default: the samples.", exists=True, dir_okay=False),
     ] = None,
     out: OutOption = Path("demo-output"),
 ) -> None:
@@ -166,30 +197,17 @@ def demo(
     from worker.demo import run_demo
 
     log.configure(json=False)
-    try:
-        with _errors_in_one_line():
-            failures = run_demo(images or [], out, _out)
-    except KeyboardInterrupt:
-        _errors.print("stopped")
-        raise typer.Exit(130) from None
+    warn_of_slips()
+    with ends_in_words():
+        failures = run_demo(images or [], out, _out)
     if failures:
         raise typer.Exit(1)
 
 
 def _finish(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run to the end; see `_errors_in_one_line`."""
-    with _errors_in_one_line():
+    """Run to the end; see `ends_in_words`."""
+    with ends_in_words():
         return asyncio.run(work)
-
-
-@contextmanager
-def _errors_in_one_line() -> Iterator[None]:
-    """An error of ours is one line and exit code 1."""
-    try:
-        yield
-    except WorkerError as error:
-        _errors.print(f"[red]{error.code}[/]: {escape(error.message)}", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
 
 
 def _say(line: str) -> None:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
-from worker.errors import WorkerError
+from worker.endings import ends_in_words, warn_of_slips
+from worker.errors import ContentError
 
 if TYPE_CHECKING:
     from worker.adapters.dead_letters import DeadLetters
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Look at jobs that failed, push them again, forget them.", no_args_is_help=True)
 
+#: Ids may have 256 characters; `show` has them whole.
+_SHOWN_ID = 60
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 IdsArgument = Annotated[list[str] | None, typer.Argument(help="Ids, as `list` shows them.")]
@@ -66,7 +69,7 @@ class Filter:
         )
 
 
-@app.command(name="list")
+@app.command(epilog="Example: operate-worker dead list --reason model_error --older-than 1h", name="list")
 def list_letters(
     reason: ReasonOption = None,
     request_id: RequestOption = None,
@@ -80,7 +83,7 @@ def list_letters(
     _run(_list(chosen, None if every else limit, as_json))
 
 
-@app.command()
+@app.command(epilog="Example: operate-worker dead show ID --raw > job.json")
 def show(
     letter_id: Annotated[str, typer.Argument(metavar="ID", help="As `list` shows it.")],
     as_json: JsonOption = False,
@@ -92,7 +95,7 @@ def show(
     _run(_show(letter_id, as_json, raw))
 
 
-@app.command()
+@app.command(epilog="Example: operate-worker dead retry --reason model_error")
 def retry(
     ids: IdsArgument = None,
     reason: ReasonOption = None,
@@ -107,7 +110,7 @@ def retry(
     _run(_each(chosen, "retried", as_json))
 
 
-@app.command()
+@app.command(epilog="Example: operate-worker dead drop --older-than 30d")
 def drop(
     ids: IdsArgument = None,
     reason: ReasonOption = None,
@@ -148,6 +151,7 @@ async def _show(letter_id: str, as_json: bool, raw: bool) -> None:
             for name, value in _as_object(letter).items():
                 typer.echo(f"{name:<16}{_printable(value)}")
             typer.echo(f"{'payload':<16}{_printable(payload)}")
+            typer.echo(f"{'what to do':<16}{_advice(letter)}")
             return
     _fail(f"no dead letter {letter_id}")
 
@@ -205,14 +209,26 @@ def _as_object(letter: DeadLetter) -> dict[str, Any]:
         "attempts": letter.attempts,
         "crashes": letter.crashes,
         "failures": dict(letter.failures),
+        "retryable": _may_succeed(letter.reason),
         "bytes": len(letter.payload),
     }
 
 
 def _as_line(letter: DeadLetter) -> str:
     time = datetime.fromtimestamp(letter.time, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    job = f"{letter.request_id}/{letter.image_id}"
+    job = "/".join((part or "?")[:_SHOWN_ID] for part in (letter.request_id, letter.image_id))
     return _printable(f"{letter.id}  {time}  {letter.reason}  {job}  {letter.message}")
+
+
+def _may_succeed(reason: str) -> bool:
+    """Whether the same job may come through when it is tried again: the job itself is not at fault."""
+    return reason not in {error.code for error in ContentError.__subclasses__()}
+
+
+def _advice(letter: DeadLetter) -> str:
+    if _may_succeed(letter.reason):
+        return f"once the cause is mended: operate-worker dead retry {letter.id}"
+    return f"the job itself is wrong, push it corrected; then: operate-worker dead drop {letter.id}"
 
 
 def _printable(value: object) -> str:
@@ -233,10 +249,9 @@ def _require(chosen: Filter, every: bool) -> None:
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
-    try:
+    warn_of_slips()
+    with ends_in_words():
         asyncio.run(work)
-    except WorkerError as error:
-        _fail(f"{error.code}: {error.message}")
 
 
 def _fail(message: str) -> NoReturn:

@@ -6,49 +6,38 @@ import asyncio
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import redis
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from worker.bootstrap import open_ocr
+from worker.bootstrap_checks import translator
 from worker.contact_sheet import contact_sheet, side_by_side
-from worker.embedded import (
-    MODEL_REPOSITORY,
-    TRITON_ENVIRONMENT,
-    EmbeddedRedis,
-    EmbeddedTriton,
-    die_with_parent,
-    has_triton,
-    picture_server,
-)
-from worker.errors import WorkerError
+from worker.demo_folder import DemoFolder
+from worker.demo_site import EXAMPLES, QUEUE, RESULTS, DemoError, Site, servers
+from worker.errors import ContentError, WorkerError
 from worker.local import count, path_of
+from worker.settings import TranslateSettings, read_group
 from worker.submit import build_message
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
-_QUEUE, _RESULTS = "processor_tasks", "hosting_tasks"
 #: The stages that take time where nothing comes from afar, as the result's timings name them.
 _STAGES = ("translate", "mask", "inpaint", "render")
+_CHECK_SECONDS = 15.0
+#: Between one result and the next.
 _PATIENCE_SECONDS = 300.0
-
-
-class DemoError(WorkerError):
-    """The demo cannot go on."""
-
-    code = "demo"
+_NO_TRANSLATOR = (
+    "Nothing was translated: the samples' glossary has none of it. Set GEMINI_API_KEY and try again."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +55,21 @@ def run_demo(images: Sequence[Path], out: Path, console: Console) -> int:
         SettingsError, DemoError: In one line, what is missing or went wrong.
     """
     samples = _own_samples(images, console) if images else _shipped_samples()
-    out.mkdir(parents=True, exist_ok=True)
-    console.print(_translator_line(bool(images)), highlight=False)
-    with tempfile.TemporaryDirectory(prefix="operate-demo-") as scratch:
-        with _servers(Path(scratch), samples, out, console) as (queue, base_url):
-            results = _follow(queue, _push(queue, samples, base_url), console)
-        rows = [_collect(sample, results[sample.image.stem], out) for sample in samples]
-    first = _compare(samples, results, out)
-    console.print(_table(rows, out))
-    if first is not None:
-        console.print(f"Open {first} first.", markup=False, highlight=False, soft_wrap=True)
+    console.print(_translator_line(bool(images)), highlight=False, soft_wrap=True)
+    if os.environ.get("GEMINI_API_KEY"):
+        _try_translator()
+    with (
+        DemoFolder(out) as folder,
+        tempfile.TemporaryDirectory(prefix="operate-demo-") as scratch,
+    ):
+        pictures = [sample.image for sample in samples]
+        with servers(Path(scratch), pictures, folder.file("worker.log"), console) as site:
+            results = _follow(site, _push(site, samples), console)
+        rows = [_collect(sample, results[sample.image.stem], folder) for sample in samples]
+        first = _compare(samples, results, folder)
+    console.print(_table(rows))
+    for line in _closing_lines(results, out, first):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     return sum(result["status"] == "failed" for result in results.values())
 
 
@@ -96,11 +90,21 @@ def _own_samples(images: Sequence[Path], console: Console) -> list[_Sample]:
     engine = open_ocr()
     samples = []
     for image in images:
-        if not image.is_file():
-            raise DemoError(f"{image}: no such file")
         console.print(f"reading the text of {image.name} …", markup=False, highlight=False)
-        samples.append(_Sample(image.resolve(), asyncio.run(engine.read_file(image))))
+        try:
+            samples.append(_Sample(image.resolve(), asyncio.run(engine.read_file(image))))
+        except ContentError as error:
+            raise DemoError(f"{image}: {error.message}") from None
     return samples
+
+
+def _try_translator() -> None:
+    """A key that is refused is better said at once than after the worker's patience."""
+    part = translator(read_group(TranslateSettings, TRANSLATOR="gemini"))
+    try:
+        asyncio.run(part.check(_CHECK_SECONDS))
+    except WorkerError as error:
+        raise DemoError(f"{error.message}; without GEMINI_API_KEY the samples' glossary translates") from None
 
 
 def _translator_line(own: bool) -> str:
@@ -110,83 +114,15 @@ def _translator_line(own: bool) -> str:
     return f"{line}; text that is not in it stays as it is." if own else f"{line}."
 
 
-@contextmanager
-def _servers(
-    scratch: Path, samples: Sequence[_Sample], out: Path, console: Console
-) -> Iterator[tuple[redis.Redis, str]]:
-    """Redis, Triton, the worker and a picture server, all private, all gone afterwards."""
-    pictures = scratch / "pictures"
-    pictures.mkdir()
+def _push(site: Site, samples: Sequence[_Sample]) -> int:
     for sample in samples:
-        shutil.copy(sample.image, pictures / sample.image.name)
-    with ExitStack() as stack:
-        with console.status("starting Redis, Triton and the worker …"):
-            database = stack.enter_context(EmbeddedRedis())
-            inpainting = {"INPAINTER": "onnx", "ONNX_MODEL_DIR": str(MODEL_REPOSITORY)}
-            if has_triton():
-                inpainting = {"INPAINTER": "triton", "TRITON_URL": stack.enter_context(EmbeddedTriton()).url}
-            else:
-                console.print(f"No tritonserver in {TRITON_ENVIRONMENT.name}: the models run in process.")
-            base_url = stack.enter_context(picture_server(pictures))
-            environment = _worker_environment(scratch, database.url) | inpainting
-            stack.enter_context(_worker(environment, out / "worker.log"))
-        yield stack.enter_context(redis.Redis.from_url(database.url)), base_url
-
-
-def _worker_environment(scratch: Path, redis_url: str) -> dict[str, str]:
-    environment = {
-        **os.environ,
-        "REDIS_URL": redis_url,
-        "PROCESSOR_QUEUE": _QUEUE,
-        "HOSTING_QUEUE": _RESULTS,
-        "STORAGE": "local",
-        "LOCAL_STORAGE_DIR": str(scratch / "store"),
-        "SPOOL_DIR": str(scratch / "spool"),
-        "STORE_LAYOUT": "true",
-        "FETCH_ALLOW_PRIVATE": "true",
-        "METRICS_PORT": "0",
-    }
-    if not environment.get("GEMINI_API_KEY"):
-        glossary = scratch / "glossary.tsv"
-        terms = (path.read_text(encoding="utf-8") for path in sorted(EXAMPLES.glob("*.tsv")))
-        glossary.write_text("".join(terms), encoding="utf-8")
-        environment |= {"TRANSLATOR": "glossary", "GLOSSARY_PATH": str(glossary)}
-    return environment
-
-
-@contextmanager
-def _worker(environment: dict[str, str], log: Path) -> Iterator[None]:
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "worker", "run"],
-            env=environment,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            # A Ctrl-C at this very moment leaves us without a handle on it.
-            preexec_fn=die_with_parent,
-        )
-    try:
-        yield
-        if process.poll() is not None:
-            raise DemoError(f"the worker ended with {process.returncode}, see {log}")
-    finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _push(queue: redis.Redis, samples: Sequence[_Sample], base_url: str) -> int:
-    for sample in samples:
-        url = f"{base_url}/{quote(sample.image.name)}"
-        queue.rpush(_QUEUE, json.dumps(build_message(url, sample.ocr_result, "demo", sample.image.stem)))
+        url = f"{site.pictures_url}/{quote(sample.image.name)}"
+        message = build_message(url, sample.ocr_result, "demo", sample.image.stem)
+        site.queue.rpush(QUEUE, json.dumps(message))
     return len(samples)
 
 
-def _follow(queue: redis.Redis, jobs: int, console: Console) -> dict[str, dict[str, Any]]:
+def _follow(site: Site, jobs: int, console: Console) -> dict[str, dict[str, Any]]:
     """Pop the results as they come; by image id."""
     results: dict[str, dict[str, Any]] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -195,39 +131,42 @@ def _follow(queue: redis.Redis, jobs: int, console: Console) -> dict[str, dict[s
         task = progress.add_task("translating", total=jobs)
         while len(results) < jobs:
             if time.monotonic() > deadline:
-                raise DemoError(f"{jobs - len(results)} of {jobs} results are missing, see worker.log")
-            popped = queue.blpop([_RESULTS], timeout=1)
-            if popped is not None:
-                result = json.loads(popped[1])
-                results[result["image_id"]] = result
-                progress.update(task, completed=len(results), description=result["image_id"])
+                raise DemoError(f"{jobs - len(results)} of {jobs} results are missing; see {site.worker.log}")
+            popped = site.queue.blpop([RESULTS], timeout=1)
+            if popped is None:
+                for trouble in site.worker.troubles():
+                    console.print(f"waiting: {trouble}", markup=False, highlight=False, soft_wrap=True)
+                continue
+            result = json.loads(popped[1])
+            results[result["image_id"]] = result
+            progress.update(task, completed=len(results), description=result["image_id"])
+            deadline = time.monotonic() + _PATIENCE_SECONDS
         progress.update(task, description="done")
     return results
 
 
-def _collect(sample: _Sample, result: dict[str, Any], out: Path) -> list[str]:
-    """Copy the result's pictures to `out`; returns the sample's row of the table."""
+def _collect(sample: _Sample, result: dict[str, Any], folder: DemoFolder) -> list[str]:
+    """Copy the result's files to `folder`, where its message finds them; returns its row of the table."""
     name = sample.image.stem
-    (out / f"{name}.{result['target_language']}.json").write_text(
-        json.dumps(result, ensure_ascii=False, indent=1), encoding="utf-8"
-    )
+    named = f"{name}.{result['target_language']}"
+    for kind, base in (("image", named), ("layout", f"{name}.layout"), ("plate", f"{name}.plate")):
+        if (url := result[f"{kind}_url"]) is not None:
+            copied = folder.file(f"{base}{path_of(url).suffix}")
+            shutil.copyfile(path_of(url), copied)
+            result[f"{kind}_url"] = copied.name
+    message = json.dumps(result, ensure_ascii=False, indent=1)
+    folder.file(f"{named}.json").write_text(f"{message}\n", encoding="utf-8")
     if result["image_url"] is None:
         failure = escape(f"{sample.image.name}: {result['error']['code']}")
         return [f"[red]{failure}[/]", "", *[""] * len(_STAGES)]
-    stored = path_of(result["image_url"])
-    target = out / f"{name}.{result['target_language']}{stored.suffix}"
-    shutil.copy(stored, target)
-    if result["layout_url"] is not None:
-        shutil.copy(path_of(result["layout_url"]), out / f"{name}.layout.json")
-    if result["plate_url"] is not None:
-        plate = out / f"{name}.plate.png"
-        shutil.copy(path_of(result["plate_url"]), plate)
     blocks = count(block["status"] for block in result["blocks"])
     timings = [f"{result['timings_ms'].get(stage, 0):.0f}" for stage in _STAGES]
-    return [escape(target.name), blocks, *timings]
+    return [escape(result["image_url"]), blocks, *timings]
 
 
-def _compare(samples: Sequence[_Sample], results: dict[str, dict[str, Any]], out: Path) -> Path | None:
+def _compare(
+    samples: Sequence[_Sample], results: dict[str, dict[str, Any]], folder: DemoFolder
+) -> Path | None:
     """Write original, plate and translation side by side: each page for itself, and all on one sheet.
 
     Returns:
@@ -237,22 +176,41 @@ def _compare(samples: Sequence[_Sample], results: dict[str, dict[str, Any]], out
     for sample in samples:
         name, result = sample.image.stem, results[sample.image.stem]
         if result["plate_url"] is not None:
-            translated = out / f"{name}.{result['target_language']}{path_of(result['image_url']).suffix}"
-            pages.append([sample.image, out / f"{name}.plate.png", translated])
-            first = out / f"{name}.side-by-side.jpg"
+            erased, translated = (folder.path / result[f"{kind}_url"] for kind in ("plate", "image"))
+            pages.append([sample.image, erased, translated])
+            first = folder.file(f"{name}.side-by-side.jpg")
             side_by_side(pages[-1], first)
     if len(pages) > 1:
-        first = out / "contact-sheet.jpg"
+        first = folder.file("contact-sheet.jpg")
         contact_sheet(pages, first)
     return first
 
 
-def _table(rows: Sequence[Sequence[str]], out: Path) -> Table:
+def _closing_lines(results: dict[str, dict[str, Any]], out: Path, first: Path | None) -> Iterator[str]:
+    """What went wrong, what lies in the folder, and what to do with it."""
+    yield f"kept: no Chinese in it; stages in milliseconds; all files in {out}/"
+    for name, result in results.items():
+        if result["error"] is not None:
+            yield f"{name}: {result['error']['message']}; see {out / 'worker.log'}"
+    if first is None:
+        yield "Nothing was translated." if os.environ.get("GEMINI_API_KEY") else _NO_TRANSLATOR
+        return
+    layout = next(result["layout_url"] for result in results.values() if result["layout_url"] is not None)
+    yield "Beside each picture: .json, its result message; .plate.png, the erased page; .layout.json,"
+    yield "where you can change a translation and set it again in milliseconds:"
+    yield f"    {_command()} render {out / layout}"
+    yield f"Open {first} first: original, erased, translated."
+
+
+def _command() -> str:
+    """How this program was called."""
+    called = Path(sys.argv[0])
+    return f"{sys.executable} -m worker" if called.name == "__main__.py" else str(called)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> Table:
     """One row for each picture; narrow enough for 80 columns."""
-    caption = escape(f"stages: milliseconds; pictures in {out}/")
-    table = Table(
-        box=None, padding=(0, 1, 0, 0), header_style="bold", caption=caption, caption_justify="left"
-    )
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("output file", no_wrap=True)
     table.add_column("blocks")
     for name in _STAGES:

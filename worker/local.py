@@ -17,7 +17,7 @@ from rich.console import Console
 
 from worker import schemas
 from worker.bootstrap import local_source, local_store, open_ocr, open_pipeline
-from worker.errors import WorkerError
+from worker.errors import SettingsError, WorkerError
 from worker.job import BlockStatus, Failure, JobStatus, Result
 from worker.pipeline import Pipeline
 from worker.settings import (
@@ -51,8 +51,9 @@ async def translate_images(request: TranslateRequest, console: Console) -> int:
 
     Raises:
         SettingsError: A setting is missing, or there is no model.
-        BadOcr: The file with the OCR result is not JSON.
+        OSError: The files cannot be written.
     """
+    await asyncio.to_thread(request.out.mkdir, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="operate-translate-") as scratch:
         settings = _settings(request, Path(scratch))
         async with open_pipeline(settings, local_source(settings), local_store(settings)) as pipeline:
@@ -63,13 +64,15 @@ async def translate_images(request: TranslateRequest, console: Console) -> int:
 async def _translate(
     pipeline: Pipeline, image: Path, request: TranslateRequest, console: Console
 ) -> JobStatus:
-    payload = json.dumps(
-        build_message(str(image), await _ocr_result(image, request), "local", "image")
-    ).encode()
+    message = build_message(str(image), None, "local", "image")
     try:
-        result = await pipeline.run(schemas.parse_job(payload, request.language))
+        message["ocr_result"] = await _ocr_result(image, request)
+        result = await pipeline.run(schemas.parse_job(json.dumps(message).encode(), request.language))
+    except SettingsError:
+        raise
     except WorkerError as error:
-        result = schemas.failed(payload, request.language, Failure(error.code, error.message), attempts=1)
+        failure = Failure(error.code, error.message)
+        result = schemas.failed(json.dumps(message).encode(), request.language, failure, attempts=1)
     await asyncio.to_thread(_write, result, image.stem, request)
     detail = result.failure.message if result.failure else count(block.status for block in result.blocks)
     line = f"{image.name}: {result.status}, {detail}"
@@ -85,7 +88,6 @@ async def _ocr_result(image: Path, request: TranslateRequest) -> Any:
 
 def _write(result: Result, name: str, request: TranslateRequest) -> None:
     """Move what the store got to its place, under the picture's own name; the result names its neighbours."""
-    request.out.mkdir(parents=True, exist_ok=True)
     named = f"{name}.{request.language}"
     written = replace(
         result,

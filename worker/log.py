@@ -14,13 +14,20 @@ from structlog.typing import EventDict, WrappedLogger
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@|(?<=[?&]key=)[^&\s]+", re.IGNORECASE)
 
 
-def configure(*, json: bool, secrets: tuple[str, ...] = (), stream: TextIO | None = None) -> None:
+def configure(
+    *,
+    json: bool,
+    secrets: tuple[str, ...] = (),
+    stream: TextIO | None = None,
+    level: int = logging.INFO,
+) -> None:
     """Set up logging for the process.
 
     Args:
         json: One JSON object a line; else text for a terminal.
         secrets: Values that are masked wherever they appear.
         stream: Where to write, stderr by default.
+        level: What is less urgent is not written.
     """
     stream = stream or sys.stderr
     renderer: structlog.typing.Processor = (
@@ -37,7 +44,7 @@ def configure(*, json: bool, secrets: tuple[str, ...] = (), stream: TextIO | Non
             _Redactor(secrets),
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
@@ -18,6 +19,16 @@ from worker.ports import Claim
 SCHEMA_VERSION = 1
 #: A job with the longest strip's text has a few hundred kB; JSON unfolds to some twenty times its size.
 MAX_JOB_BYTES = 16 << 20
+
+#: By pydantic's name of the mistake, for producers; the only pattern is that of languages.
+_SENTENCES = {
+    "missing": "is missing",
+    "string_type": "must be a string",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_pattern_mismatch": "must be a language tag (BCP-47), such as ko, ja or zh-Hant",
+    "dict_type": "must be an object, source to target",
+}
 
 _Id = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 _Language = Annotated[str, StringConstraints(pattern=LANGUAGE_TAG, max_length=35)]
@@ -91,9 +102,12 @@ def parse_job(payload: bytes, default_language: str) -> Job:
 def identify(payload: bytes, default_language: str) -> JobIdentity | None:
     """The identity of a payload, as far as it can be read; None where the ids cannot."""
     try:
-        message = _read_object(payload)
+        return _identity(_read_object(payload), default_language)
     except BadMessage:
         return None
+
+
+def _identity(message: Mapping[str, Any], default_language: str) -> JobIdentity | None:
     request_id, image_id = (_readable_id(message.get(name)) for name in ("request_id", "image_id"))
     if request_id is None or image_id is None:
         return None
@@ -125,8 +139,11 @@ def _key(identity: JobIdentity | None, payload: bytes) -> str:
 
 def failed(payload: bytes, default_language: str, failure: Failure, attempts: int) -> Result:
     """The result of a job that failed, with whatever of its ids can be read."""
-    identity = identify(payload, default_language)
-    message = _read_object(payload) if identity else {}
+    message: Mapping[str, Any] = {}
+    with suppress(BadMessage):
+        message = _read_object(payload)
+    identity = _identity(message, default_language)
+    message = message if identity else {}
     url, trace = message.get("image_url"), message.get("traceparent")
     return Result(
         status=JobStatus.FAILED,
@@ -240,6 +257,8 @@ def _read_object(payload: bytes) -> dict[str, Any]:
         raise BadMessage(f"the job is larger than {MAX_JOB_BYTES >> 20} MB")
     try:
         message = json.loads(payload)
+    except json.JSONDecodeError as error:
+        raise BadMessage(f"the job is not JSON (line {error.lineno}, column {error.colno})") from None
     except (ValueError, RecursionError) as error:
         raise BadMessage(f"the job is not JSON: {type(error).__name__}") from None
     if not isinstance(message, dict):
@@ -256,4 +275,5 @@ def _readable_id(value: Any) -> str | None:
 def _first_error(error: ValidationError) -> str:
     first = error.errors(include_input=False, include_url=False)[0]
     name = ".".join(str(part) for part in first["loc"])
-    return f"{name}: {'is missing' if first['type'] == 'missing' else first['msg']}"
+    sentence = _SENTENCES.get(first["type"], first["msg"])
+    return f"{name}: {sentence.format(**first.get('ctx', {}))}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import signal
 
 import structlog
@@ -13,12 +14,17 @@ from rich.markup import escape
 
 from worker import log, tracing
 from worker.bootstrap import open_service
+from worker.bootstrap_checks import Part, parts
+from worker.endings import slips, warn_of_slips
 from worker.errors import WorkerError
 from worker.health import Monitor, Readiness
 from worker.redis_address import RedisAddress
 from worker.settings import Settings
 
 _log = structlog.get_logger(__name__)
+
+#: Longer than any adapter waits for a first answer.
+_CHECK_SECONDS = 15.0
 
 
 async def serve() -> None:
@@ -27,6 +33,9 @@ async def serve() -> None:
     Raises:
         SettingsError: A setting is missing or malformed, or points to something that is not there.
     """
+    log.configure(json=True)
+    for hint in slips(with_env_file=True):
+        _log.warning("settings.unknown", hint=hint)
     settings = Settings.from_environment()
     log.configure(json=True, secrets=_secrets(settings))
     stop, hurry = asyncio.Event(), asyncio.Event()
@@ -53,23 +62,33 @@ async def serve() -> None:
     _log.info("worker.stopped")
 
 
-async def ask_dependencies(out: Console) -> bool:
-    """Print one line for each dependency; whether all of them work.
+async def check_everything(out: Console) -> bool:
+    """Print one line for each thing the worker needs; whether all of them work.
 
     Raises:
-        SettingsError: As for `serve`.
+        SettingsError: A setting is missing or malformed.
     """
+    warn_of_slips(with_env_file=True)
     settings = Settings.from_environment()
-    log.configure(json=False, secrets=_secrets(settings))
-    async with open_service(settings) as service:
-        healthy = True
-        for dependency in service.dependencies:
-            try:
-                standing, found = "[green]ok[/]  ", await dependency.probe.check()
-            except WorkerError as error:
-                healthy, standing, found = False, "[red]down[/]", error.message
-            out.print(f"{standing}  {dependency.name}: {escape(found)}", soft_wrap=True)
-        return healthy
+    log.configure(json=False, secrets=_secrets(settings), level=logging.WARNING)
+    needed = list(parts(settings))
+    asked = [asyncio.create_task(_ask(part)) for part in needed]
+    works = True
+    for part, answer in zip(needed, asked, strict=True):
+        fine, found = await answer
+        works &= fine
+        out.print(
+            f"{'[green]ok[/]    ' if fine else '[red]failed[/]'}  {part.name}: {escape(found)}",
+            soft_wrap=True,
+        )
+    return works
+
+
+async def _ask(part: Part) -> tuple[bool, str]:
+    try:
+        return True, await part.check(_CHECK_SECONDS)
+    except WorkerError as error:
+        return False, error.message
 
 
 def _secrets(settings: Settings) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
+from worker import schemas
 from worker.bootstrap_queue import open_server
 from worker.errors import BadOcr
 from worker.settings import QueueSettings, read_group
@@ -38,8 +39,18 @@ def build_message(
     return message if language is None else {**message, "target_language": language}
 
 
-async def push(message: dict[str, Any]) -> int:
-    """RPUSH one job; returns how many wait.
+def check_message(message: dict[str, Any]) -> int:
+    """Read a job as the worker will; returns how many lines of text it has.
+
+    Raises:
+        BadMessage, BadOcr: The worker would refuse it.
+    """
+    # The language that the worker has for jobs that name none plays no part here.
+    return len(schemas.parse_job(json.dumps(message).encode(), "ko").lines)
+
+
+async def push(message: dict[str, Any]) -> tuple[str, str, int]:
+    """RPUSH one job; returns the list's name, that of the results, and how many jobs wait.
 
     Raises:
         SettingsError, AuthError, QueueUnavailable.
@@ -47,4 +58,5 @@ async def push(message: dict[str, Any]) -> int:
     settings = read_group(QueueSettings)
     async with open_server(settings) as redis:
         push = redis.client.rpush(settings.processor_queue, json.dumps(message))
-        return int(await redis.call(push))
+        waiting = int(await redis.call(push))
+    return settings.processor_queue, settings.hosting_queue, waiting

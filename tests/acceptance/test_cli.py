@@ -35,10 +35,31 @@ def operate(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess
     )
 
 
-def test_a_missing_setting_stops_the_start_with_one_line(tmp_path: Path) -> None:
-    finished = operate("run", cwd=tmp_path, GEMINI_API_KEY="")
-    assert finished.returncode == 1
-    assert finished.stderr == "settings: GEMINI_API_KEY is missing (or set TRANSLATOR=glossary)\n"
+def test_missing_settings_stop_the_start_with_a_line_each(tmp_path: Path) -> None:
+    finished = operate("run", cwd=tmp_path, GEMINI_API_KEY="", STORAGE="local", CONCURRENCY="x")
+    assert finished.returncode == 2
+    assert finished.stderr.splitlines() == [
+        "settings: CONCURRENCY: must be a whole number",
+        "settings: GEMINI_API_KEY: missing (or set TRANSLATOR=glossary)",
+        "settings: LOCAL_STORAGE_DIR: missing (STORAGE=local needs it)",
+    ]
+
+
+def test_the_env_file_that_only_compose_reads_is_pointed_to(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("GEMINI_API_KEY=secret-key\nCOLOUR=red\n")
+    finished = operate("check", cwd=tmp_path, GEMINI_API_KEY="", STORAGE="local", REDIS_ULR="redis://x")
+    assert finished.returncode == 2
+    assert finished.stderr.splitlines() == [
+        "settings.unknown: REDIS_ULR is not read; is REDIS_URL meant?",
+        "settings.unknown: nobody reads these names of .env: COLOUR",
+        "settings: GEMINI_API_KEY: missing (or set TRANSLATOR=glossary)",
+        "settings: LOCAL_STORAGE_DIR: missing (STORAGE=local needs it)",
+        "settings: .env is read by docker compose alone; for this shell: set -a; . ./.env; set +a",
+    ]
+    finished = operate("run", cwd=tmp_path, REDIS_ULR="redis://x")
+    event = json.loads(finished.stderr.splitlines()[0])
+    assert (event["event"], event["level"]) == ("settings.unknown", "warning")
+    assert event["hint"] == "REDIS_ULR is not read; is REDIS_URL meant?"
 
 
 def test_the_release_can_be_asked_for(tmp_path: Path) -> None:
@@ -66,7 +87,10 @@ def test_check_has_one_line_for_each_dependency(workplace: Workplace, tmp_path: 
         "inpainter:",
         "translator:",
         "store:",
+        "fonts:",
+        "spool:",
     ]
+    assert finished.stderr == ""
 
 
 def test_check_says_what_is_down_and_no_secret(workplace: Workplace, tmp_path: Path) -> None:
@@ -82,8 +106,8 @@ def test_check_says_what_is_down_and_no_secret(workplace: Workplace, tmp_path: P
     }
     finished = operate("check", cwd=tmp_path, **settings)
     assert finished.returncode == 1
-    down = [line.split()[1] for line in finished.stdout.splitlines() if line.startswith("down")]
-    assert down == ["redis:", "store:"]
+    failed = [line.split()[1] for line in finished.stdout.splitlines() if line.startswith("failed")]
+    assert failed == ["redis:", "store:"]
     assert "secret" not in finished.stdout + finished.stderr
     for name in ("REDIS_URL", "R2_ENDPOINT_URL"):
         assert f": {name} {urlsplit(settings[name]).netloc.rpartition('@')[2]}: " in finished.stdout
@@ -102,7 +126,10 @@ def test_submit_pushes_a_job_that_the_worker_understands(workplace: Workplace, t
         **workplace.environment,
     )
     assert finished.returncode == 0, finished.stderr
-    assert finished.stdout.startswith("pushed order-1/promotion")
+    assert finished.stdout == (
+        "pushed order-1/promotion (13 lines) onto processor_tasks, 1 waiting there; "
+        "the result comes on hosting_tasks\n"
+    )
     result = workplace.result()
     assert (result["request_id"], result["image_id"], result["status"]) == (
         "order-1",
@@ -247,10 +274,14 @@ def test_the_demo_ends_with_its_pictures(demo: subprocess.Popen[str], tmp_path: 
     assert demo.returncode == 0, output
     wait_for_the_end_of(children)
     assert "glossary" in output.splitlines()[0]
-    assert max(map(len, output.splitlines()[1:-1])) <= 80
+    table, _, closing = output.partition("kept: ")
+    assert max(map(len, table.splitlines()[1:])) <= 80
     assert "..." not in output.partition("output file")[2], "nothing is cut"
+    assert f"worker render {tmp_path}/" in closing
     assert re.search(r"spec-sheet.ko.jpg +\d+ translated, \d+ kept ", output)
-    assert output.endswith(f"Open {tmp_path / 'contact-sheet.jpg'} first.\n")
+    assert output.endswith(f"Open {tmp_path / 'contact-sheet.jpg'} first: original, erased, translated.\n")
+    message = json.loads((tmp_path / "promotion.ko.json").read_bytes())
+    assert all((tmp_path / message[f"{kind}_url"]).is_file() for kind in ("image", "plate", "layout"))
     expected = (
         "spec-sheet.ko.jpg",
         "promotion.plate.png",

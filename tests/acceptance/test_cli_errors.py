@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.conftest import EXAMPLES
 from tests.acceptance.test_cli import operate
+from worker.embedded import free_port
 
 
 def test_a_long_error_is_one_line_however_narrow_the_terminal(tmp_path: Path) -> None:
@@ -15,11 +17,95 @@ def test_a_long_error_is_one_line_however_narrow_the_terminal(tmp_path: Path) ->
     settings = {"TRANSLATOR": "glossary", "GLOSSARY_PATH": str(glossary), "STORAGE": "local"}
     for command in ("run", "check"):
         finished = operate(command, cwd=tmp_path, COLUMNS="40", CONCURRENCY="x")
-        assert finished.stderr.startswith("settings: CONCURRENCY: Input should be a valid integer")
-        assert finished.stderr.count("\n") == 1
-        finished = operate(command, cwd=tmp_path, COLUMNS="40", LOCAL_STORAGE_DIR=str(tmp_path), **settings)
-        assert glossary.name in finished.stderr
-        assert finished.stderr.count("\n") == 1
+        assert finished.stderr.startswith("settings: CONCURRENCY: must be a whole number\n")
+        assert finished.returncode == 2
+    local = {**settings, "LOCAL_STORAGE_DIR": str(tmp_path), "SPOOL_DIR": str(tmp_path)}
+    finished = operate("run", cwd=tmp_path, COLUMNS="40", **local)
+    assert finished.stderr == f"settings: GLOSSARY_PATH: {glossary}: No such file or directory\n"
+    finished = operate("check", cwd=tmp_path, COLUMNS="40", REDIS_URL="redis://127.0.0.1:1", **local)
+    assert finished.returncode == 1
+    assert f"failed  translator: GLOSSARY_PATH: {glossary}: No such file or directory\n" in finished.stdout
+
+
+def test_check_goes_on_after_what_fails_and_says_what_to_do(redis_url: str, tmp_path: Path) -> None:
+    settings = {
+        "REDIS_URL": redis_url,
+        "INPAINTER": "onnx",
+        "ONNX_MODEL_DIR": "/nowhere",
+        "TRANSLATOR": "glossary",
+        "GLOSSARY_PATH": "/nowhere.tsv",
+        "STORAGE": "local",
+        "LOCAL_STORAGE_DIR": "/proc/store",
+        "SPOOL_DIR": "/proc/spool",
+        "TARGET_LANGUAGE": "th",
+    }
+    expected = [
+        r"ok      redis: Redis .*",
+        r"failed  inpainter: ONNX_MODEL_DIR: there is no folder /nowhere; set it to .*",
+        r"failed  translator: GLOSSARY_PATH: /nowhere.tsv: No such file or directory",
+        r"failed  store: LOCAL_STORAGE_DIR: .*",
+        r"failed  fonts: FONT_PATHS: no font has .+, TARGET_LANGUAGE is th; name a file that has",
+        r"failed  spool: SPOOL_DIR /proc/spool: .*; name a folder that uid \d+ can write",
+    ]
+    finished = operate("check", cwd=tmp_path, **settings)
+    assert finished.returncode == 1, finished.stderr
+    for line, pattern in zip(finished.stdout.splitlines(), expected, strict=True):
+        assert re.fullmatch(pattern, line)
+    finished = operate("check", cwd=tmp_path, FONT_PATHS="/nowhere.otf", **settings)
+    assert "failed  fonts: FONT_PATHS: cannot read /nowhere.otf\n" in finished.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        (["submit", "promotion.jpg", "--ocr", "OCR"], 2, "must begin with http:// or https://"),
+        (["submit", "http://x/a.jpg", "--ocr", "."], 2, "is a directory"),
+        (["submit", "http://x/a.jpg", "--ocr", "OCR", "--to", "Korean!"], 2, "must be a language tag"),
+        (["submit", "http://x/a.jpg", "--ocr", "WRONG"], 1, "bad_ocr: ocr_result[0]: has none of box,"),
+        (["submit", "http://x/a.jpg", "--ocr", "OCR"], 1, "queue_unavailable: REDIS_URL 127.0.0.1:1: "),
+        (["translate", "PICTURE", "--ocr", "OCR", "--to", "Korean!"], 2, "must be a language tag"),
+        (["translate", "nowhere.jpg"], 2, "'nowhere.jpg' does not exist"),
+        (["translate", "PICTURE", "--glossary", "TERMS", "--out", "WRONG"], 1, "file: "),
+        (
+            ["render", "WRONG", "--plate", "PICTURE", "--out", "a.gif"],
+            1,
+            "bad_image: a.gif: must end in .png",
+        ),
+        (["demo", "nowhere.jpg"], 2, "'nowhere.jpg' does not exist"),
+        (["demo", "--out", "WRONG"], 1, "file: "),
+        (["dead", "list"], 1, "queue_unavailable: REDIS_URL 127.0.0.1:1: "),
+        (["dead", "retry"], 2, "name ids, give a filter, or say --all"),
+        (["dance"], 2, "No such command 'dance'"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_line_with_its_exit_code(
+    tmp_path: Path, arguments: list[str], code: int, complaint: str
+) -> None:
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text('[{"bbbox": [1, 2, 3, 4], "text": "年", "score": 1}]', encoding="utf-8")
+    names = {
+        "OCR": EXAMPLES / "promotion.ocr.json",
+        "PICTURE": EXAMPLES / "promotion.jpg",
+        "TERMS": EXAMPLES / "glossary.ko.tsv",
+        "WRONG": wrong,
+    }
+    words = [str(names.get(word, word)) for word in arguments]
+    finished = operate(*words, cwd=tmp_path, REDIS_URL="redis://127.0.0.1:1/0", GEMINI_API_KEY="")
+    assert complaint in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert finished.returncode == code
+
+
+def test_a_broken_picture_does_not_keep_the_others_from_being_done(tmp_path: Path) -> None:
+    broken, picture = tmp_path / "broken.jpg", EXAMPLES / "comic-page.png"
+    broken.write_bytes(b"no picture")
+    terms = EXAMPLES / "glossary.ko.tsv"
+    finished = operate("translate", broken, picture, "--glossary", terms, cwd=tmp_path)
+    assert finished.returncode == 1
+    first, second = finished.stdout.splitlines()
+    assert first.startswith("broken.jpg: failed, not a picture in a known format")
+    assert second.startswith("comic-page.png: ")
+    assert finished.stderr == ""
 
 
 @pytest.mark.parametrize(
@@ -66,5 +152,15 @@ def test_the_missing_extra_is_named_with_its_brackets(tmp_path: Path) -> None:
         cwd=tmp_path,
         PYTHONPATH=str(tmp_path),
     )
-    assert finished.returncode == 1
+    assert finished.returncode == 2
     assert finished.stderr.endswith("pip install 'operate-worker[onnx]'\n")
+
+
+def test_the_demo_says_at_once_that_gemini_is_not_to_be_had(tmp_path: Path) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    finished = operate("demo", cwd=tmp_path, GEMINI_API_KEY="secret-key", GEMINI_BASE_URL=nobody)
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("demo: Gemini: ")
+    assert finished.stderr.endswith("; without GEMINI_API_KEY the samples' glossary translates\n")
+    assert "secret-key" not in finished.stderr
+    assert not (tmp_path / "demo-output").exists()

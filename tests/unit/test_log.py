@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -45,3 +46,12 @@ def test_a_log_line_says_its_job_and_stage(stream: io.StringIO) -> None:
     inside, after = map(json.loads, stream.getvalue().splitlines())
     assert (inside["request_id"], inside["image_id"], inside["stage"]) == ("r1", "i1", "render")
     assert "stage" not in after
+
+
+def test_what_is_less_urgent_is_not_written() -> None:
+    stream = io.StringIO()
+    log.configure(json=True, stream=stream, level=logging.WARNING)
+    structlog.get_logger("x").info("onnx.models")
+    structlog.get_logger("x").warning("settings.unknown")
+    assert json.loads(stream.getvalue())["event"] == "settings.unknown"
+    structlog.reset_defaults()

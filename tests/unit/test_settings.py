@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from worker.errors import SettingsError
 from worker.job import TokenPrice
-from worker.settings import Settings
+from worker.settings import Settings, known_names
 
 COMPLETE = {
     "GEMINI_API_KEY": "secret-gemini",
@@ -58,6 +60,8 @@ def test_a_missing_setting_is_named(environment: pytest.MonkeyPatch, name: str) 
         ("R2_KEY_TEMPLATE", "{image_id}.{extension}"),
         ("R2_KEY_TEMPLATE", "{request_id}/{image_id}.{target_language}.{extension}{0.__class__}"),
         ("LEASE_SECONDS", "-1"),
+        ("HOSTING_QUEUE", "processor_tasks"),
+        ("HOSTING_QUEUE", "processor_tasks:dead"),
     ],
 )
 def test_a_malformed_setting_is_named_without_its_value(
@@ -68,6 +72,57 @@ def test_a_malformed_setting_is_named_without_its_value(
         Settings.from_environment()
     assert caught.value.message.startswith(name)
     assert "secret-x" not in caught.value.message
+
+
+def test_everything_that_is_wrong_is_said_at_once_in_plain_words(environment: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "CONCURRENCY": "many",
+        "LEASE_SECONDS": "1e300",
+        "RESULT_TTL_SECONDS": "1.5",
+        "INPAINTER": "magic",
+        "TARGET_LANGUAGE": "Korean!",
+        "OCR_MIN_SCORE": "nan",
+        "R2_BUCKET": "",
+        "R2_PUBLIC_BASE_URL": "cdn.example",
+        "STORE_LAYOUT": "perhaps",
+        "GEMINI_API_KEY": " ",
+    }.items():
+        environment.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment()
+    assert caught.value.message.splitlines() == [
+        "CONCURRENCY: must be a whole number",
+        "LEASE_SECONDS: must be at most 315360000",
+        "RESULT_TTL_SECONDS: must be a whole number",
+        "INPAINTER: must be triton or onnx",
+        "GEMINI_API_KEY: missing (or set TRANSLATOR=glossary)",
+        "TARGET_LANGUAGE: must be a language tag (BCP-47), such as ko, ja or zh-Hant",
+        "OCR_MIN_SCORE: must be at most 1",
+        "R2_BUCKET: missing (or set STORAGE=local)",
+        "R2_PUBLIC_BASE_URL: must be an address that begins with http:// or https://",
+        "STORE_LAYOUT: must be true or false",
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(known_names()))
+@pytest.mark.parametrize("value", ["?", "9" * 5000, "-1", "\u00e9 {0} %s", "secret-x://u:secret-x@h"])
+def test_any_nonsense_is_taken_or_named_in_words_of_ours(
+    environment: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    environment.setenv(name, value)
+    try:
+        Settings.from_environment()
+    except SettingsError as error:
+        for line in error.message.splitlines():
+            assert re.match(r"[A-Z0-9_]+: (must |missing |only |FALLBACK_)", line)
+            assert not re.search("secret-x|Input|pydantic|pattern|9999", line)
+
+
+def test_a_key_may_bring_its_line_end_along(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("GEMINI_API_KEY", " key\n")
+    key = Settings.from_environment().translate.gemini_api_key
+    assert key is not None
+    assert key.get_secret_value() == "key"
 
 
 def test_the_glossary_translator_and_local_storage_need_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,5 +161,5 @@ def test_a_second_translator_needs_address_and_model(
     environment: pytest.MonkeyPatch, given: str, missing: str
 ) -> None:
     environment.setenv(given, "http://localhost:8080/v1")
-    with pytest.raises(SettingsError, match=f"FALLBACK_{missing} is missing"):
+    with pytest.raises(SettingsError, match=f"FALLBACK_{missing}:? (is )?missing"):
         Settings.from_environment()
