@@ -36,6 +36,8 @@ COPY model_repository /models
 USER 1000:1000
 
 FROM ${PYTHON_IMAGE} AS worker
+# Faces with serifs; the packaged fonts have none.
+RUN apt-get update && apt-get install -y --no-install-recommends fonts-nanum=20200506-1 && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/worker /opt/worker
 # 1000 is Triton's user too: they share files in /dev/shm.
 RUN groupadd --gid 1000 worker && useradd --uid 1000 --gid 1000 --no-create-home worker \

@@ -146,13 +146,13 @@ def _talk(canvas: Canvas, text: Lettering) -> None:
     text.columns(318, 470, ["我的毛衣", "怎么还没", "寄到呢？"], speech, "내 스웨터는 왜 아직도 안 오지?")
     text.line(500, 400, "咚咚", Look(78, WHITE, 900, outline=(8, BLACK)), "똑똑", anchor="m", angle=-12)
     _shout(canvas, (672, 468), (80, 82), (628, 552))
-    text.columns(674, 470, ["您好，", "您的快递", "到啦！"], loud, "안녕하세요, 고객님! 택배 왔습니다!")
+    text.columns(674, 470, ["您好，", "您的快递", "到啦！"], loud, "안녕하세요, 택배 왔습니다!")
     _bubble(canvas, (176, 836), (116, 46), (236, 890))
     text.line(176, 821, "哇，好暖和呀！", Look(28, BLACK, 700), "와, 정말 따뜻해!", anchor="m")
     _bubble(canvas, (462, 862), (68, 82), (392, 940))
     text.columns(462, 862, ["这个冬天", "再也不用", "怕冷啦！"], speech, "올겨울은 이제 하나도 안 춥겠어!")
     _bubble(canvas, (640, 840), (54, 68), (654, 928))
-    text.columns(640, 840, ["五星好评", "拜托啦！"], speech, "별점 다섯 개, 부탁드려요!")
+    text.columns(640, 840, ["五星好评", "拜托啦！"], speech, "별 다섯 개 부탁해요!")
 
 
 def _bubble(

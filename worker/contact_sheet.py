@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 _GAP = 16
 #: Strips are shown at this height at most; more does not fit a screen anyway.
@@ -13,6 +13,9 @@ _MAX_HEIGHT = 4000
 #: On a sheet of many pages each picture is this wide, and so many pages stand beside one another.
 _SHEET_WIDTH, _SHEET_COLUMNS = 400, 2
 _JPEG_QUALITY = 88
+#: What stands over the columns of a sheet.
+_HEADINGS = ("original", "erased", "translated")
+_HEADING_HEIGHT = 44
 
 
 def side_by_side(pictures: Sequence[Path], target: Path) -> None:
@@ -43,15 +46,24 @@ def contact_sheet(pages: Sequence[Sequence[Path]], target: Path) -> None:
     height = max((sum(row.height + 2 * _GAP for row in column) for column in columns), default=0)
     if height == 0:
         return
-    sheet = Image.new("RGB", (sum(widths), height), "#808080")
+    sheet = Image.new("RGB", (sum(widths), _HEADING_HEIGHT + height), "#808080")
     left = 0
     for column, width in zip(columns, widths, strict=True):
-        top = _GAP
+        _head(sheet, left + _GAP)
+        top = _HEADING_HEIGHT + _GAP
         for row in column:
             sheet.paste(row, (left + _GAP, top))
             top += row.height + 2 * _GAP
         left += width
     sheet.save(target, quality=_JPEG_QUALITY)
+
+
+def _head(sheet: Image.Image, left: int) -> None:
+    """Say over a column of rows which picture of a row is which."""
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(24)
+    for place, heading in enumerate(_HEADINGS):
+        middle = left + place * (_SHEET_WIDTH + _GAP) + _SHEET_WIDTH / 2
+        draw.text((middle, _HEADING_HEIGHT - _GAP / 2), heading, "white", font, anchor="mb")
 
 
 def _opened(pictures: Sequence[Path]) -> list[Image.Image]:

@@ -4,15 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import math
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from worker import metrics
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+
+def usable_cores(quota_file: Path = _CPU_QUOTA) -> int:
+    """How many cores this process may use: those it may run on, at most its container's quota.
+
+    More threads than that are throttled together, the event loop's with them.
+
+    Args:
+        quota_file: Of cgroup v2, "quota period" in µs or "max period"; without one there is no quota.
+    """
+    cores = len(os.sched_getaffinity(0))
+    try:
+        quota, period = quota_file.read_text().split()
+        return cores if quota == "max" else max(1, min(cores, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):
+        return cores
 
 
 class PixelThreads(ThreadPoolExecutor):
