@@ -49,6 +49,10 @@ class CurveOptions:
     most_ends: int = 60
 
 
+#: A line's side touches the ink in a contact no wider than so many px.
+_SIDE = 3.0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _End:
     """Where a line goes under the ink."""
@@ -128,11 +132,24 @@ def _ends(
         end = _end(residual, departure, touch, place, run, text_height, options)
         if end is not None:
             ends.append(end)
-        elif line in leaving:
+        elif line in leaving and not _passes_by(touch, place):
             if area > max(options.shortest, options.widest_other * text_height):
                 return None  # an edge or a stripe; a neighbour only touches the ink
             other += area
     return ends if other <= options.most_other * text_height else None
+
+
+def _passes_by(touch: Floats, place: Floats) -> bool:
+    """Whether a line only touches the ink with its side: it goes straight on at both ends of the contact."""
+    shape = _axis(touch, np.ones(len(touch), np.float32))
+    if shape is None:
+        return False
+    centre, axis, long, thick = shape
+    if thick > _SIDE or long < 3 * thick:
+        return False
+    along, off = np.array([axis, (-axis[1], axis[0])], np.float32) @ (place - centre).T
+    straight = along[np.abs(off) <= thick]
+    return bool(straight.min() < -long and straight.max() > long)
 
 
 def _end(

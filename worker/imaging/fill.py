@@ -47,7 +47,9 @@ class FillOptions:
     #: Share of such pixels in the ring, and in a cell.
     most_outliers: float = 0.1
     most_cell_outliers: float = 0.35
-    least_hope: float = 0.6  #: share of the rim that must lie on some curve
+    #: Share of the rim that must lie on some curve, and its deviation there, in the most noise there may be.
+    least_hope: float = 0.6
+    most_hope: float = 1.05
     #: A line or an edge that enters the ink from outside `near` (and this many px) departs by so many levels;
     #: JPEG's ripples end within a block of 8 px.
     least_crossing: int = 6
@@ -73,8 +75,7 @@ class FillOptions:
     #: The same for noise of more than `loud` levels: a weave.
     most_weave: float = 0.28
     loud: float = 6.0
-    #: Structure of a smaller deviation than this many levels is not seen.
-    visible_structure: float = 1.2
+    visible_structure: float = 1.2  #: levels; structure of a smaller deviation is not seen
 
 
 def fill_ground(site: Site, options: FillOptions) -> Image | None:
@@ -149,17 +150,19 @@ def _levels(ground_levels: Floats) -> Image:
 
 
 def _is_hopeless(site: Site, rim: NDArray[np.bool_], options: FillOptions) -> bool:
-    """Whether so much of the ink's rim lies off every curve that no ring around it can hold."""
+    """Whether so much of the ink's rim lies off every curve, or so far, that no ring around it can hold."""
     rows, columns = np.nonzero(rim)
+    few = ground.thinned(len(rows), 400)
     if len(rows) < 60:
         return False
-    few = ground.thinned(len(rows), 400)
     rows, columns = rows[few], columns[few]
     colours = site.pixels[rows, columns].astype(np.float32)
     points = ground.Points.of(columns, rows, colours, 2)
     surface = ground.fit(points, 0)
-    if surface.inliers < options.least_hope:
+    if surface.inliers < options.least_hope or surface.sigma > options.most_noise:
         surface = ground.fit(points, 2)
+    if surface.sigma > options.most_hope * options.most_noise:
+        return True
     distance = ground.largest(surface.residuals(columns, rows, colours))
     limit = max(options.outlier_sigmas * min(surface.sigma, options.most_noise), options.outlier_levels)
     return bool(np.count_nonzero(distance <= limit) < options.least_hope * len(rows))

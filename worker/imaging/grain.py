@@ -24,6 +24,8 @@ _TRIALS = 24
 _SHEET = 192
 #: Px around erased ink whose noise is learned where a filter took it off.
 _AROUND = 12
+#: Pixels that tell how the noise's channels hang together.
+_MOST_SAMPLES = 4000
 #: Fewer ground pixels than this tell nothing about their noise.
 _FEWEST = 60
 
@@ -38,12 +40,13 @@ def grow(residual: Floats, ring: NDArray[np.bool_], mask: Mask, random: np.rando
         random: Seeded by the caller, so that the same page gives the same pixels.
     """
     distance = ground.departure(residual)
-    around = distance[ring]
+    around = np.flatnonzero(ring)
     if around.size < _FEWEST:
         return None
-    limit = 4 * ground.MAD_TO_SIGMA * max(float(np.median(around)), 0.3)
+    limit = 4 * ground.MAD_TO_SIGMA * max(ground.quantile(distance.ravel()[around], 0.5), 0.3)
     donors = ring & (distance < limit)
-    samples = residual[donors]
+    of_ground = np.flatnonzero(donors)
+    samples = residual.reshape(-1, 3)[of_ground[ground.thinned(len(of_ground), _MOST_SAMPLES)]]
     if len(samples) < _FEWEST:
         return None
     covariance = np.cov(samples.T) - np.eye(3) / 12  # rounding to whole levels adds the twelfth again

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from worker.imaging import ground
 from worker.imaging.fill import FillOptions, is_crossed
 from worker.imaging.ground import Floats
-from worker.imaging.shifts import Shift, ShiftOptions, find_shifts
+from worker.imaging.shifts import Shift, ShiftOptions, find_shifts, seen_colours
 from worker.imaging.site import Site
 from worker.job import Box, Image, Mask
 
@@ -73,7 +73,7 @@ class PatternOptions:
     #: Weight of the shifts' agreement beside the seen ground's.
     agreement: float = 0.5
     #: Share of the ground's variance that may stay unexplained, on the whole and around any piece of ink.
-    most_wrong: float = 0.16
+    most_wrong: float = 0.06
     most_wrong_anywhere: float = 0.45
     #: A line or an edge that runs into the ink is one where it departs by this share of the contrast from
     #: everything that was copied within `misplaced`: cloth stretches, printed patterns do not.
@@ -141,15 +141,14 @@ def _continued(
     ring = site.ring(margin)
     if np.count_nonzero(ring) < _FEWEST:
         return None
-    pixels = site.pixels.astype(np.float32)
-    seen = pixels[ring]
-    variance = float(seen.var(axis=0).sum())
+    variance = float(seen_colours(site, ring).var(axis=0).sum())
     if variance < options.least_contrast**2:
         return None
     most = options.most_held // (inner.width * inner.height)
     shifts = find_shifts(site, ring, inner, options.shifts)[:most]
     if not shifts:
         return None
+    pixels = site.pixels.astype(np.float32)
     found = _copied(site, pixels, ring, inner, shifts, variance, options)
     if found is None:
         return None

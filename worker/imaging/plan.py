@@ -1,7 +1,8 @@
 """Which ways a line can be erased, and what the planner may do.
 
-A line on smooth ground is filled from its surface (`fill.py`), one on fine texture from its surface and
-copied texture (`texture.py`), one on a pattern from the pattern's other periods (`pattern.py`).
+A line on smooth ground is filled from its surface (`fill.py`), one on a printed pattern from the pattern's
+other periods (`pattern.py`), one on cloth or wood from what rows and columns foretell (`weave.py`) and copied
+texture (`texture.py`).
 Everything else goes to the network in square windows of the served sizes at the page's own resolution
 (`windows.py`).
 """
@@ -25,7 +26,7 @@ class Route(StrEnum):
 
     FILL = "fill"
     NETWORK = "network"
-    #: From its shading and a texture copied from beside it.
+    #: From what its rows and columns foretell, and a texture copied from beside it.
     TEXTURE = "texture"
     #: From the same pattern one or several periods away.
     PATTERN = "pattern"
@@ -44,6 +45,8 @@ class PlanOptions:
     context: int = 64
     #: Holes of a larger inscribed radius than this share of the tile are shrunk rather than cut.
     thickest_hole: float = 0.12
+    #: What a tile smaller than the largest costs beside its pixels where it cuts ink, in such tiles.
+    price_of_cut: float = 1.0
     #: Px over which patches fade into each other where a hole is cut, and into the page.
     cut_overlap: int = 12
     feather: int = 1

@@ -17,7 +17,7 @@ from worker.imaging.pattern import continue_pattern, is_spotted
 from worker.imaging.plan import Hole, PlanOptions, Route, Window
 from worker.imaging.quads import filled, line_labels
 from worker.imaging.site import Site
-from worker.imaging.texture import copy_texture, is_textured
+from worker.imaging.texture import Cloth
 from worker.imaging.windows import plan_windows
 from worker.job import Box, Image, Mask, Patch, Polygon, Region, TextBlock
 
@@ -213,16 +213,18 @@ def _fill(
         spotted = is_spotted(site, ground, options.pattern)
         dotted = _continued(rgb, hole, text_height, text, options) if spotted else None
         return dotted or (_patch(hole.block_id, ground, site.box, site.mask), Route.FILL)
-    if is_textured(site, options.texture):
-        site = text.site(rgb, hole, options.texture.px_reach(text_height), text_height)
-        ground = copy_texture(site, options.texture, options.fill)
-        if ground is not None:
-            alpha = moved(hole.alpha, hole.box, site.box)
-            return _patch(hole.block_id, ground, site.box, alpha), Route.TEXTURE
     continued = _continued(rgb, hole, text_height, text, options)
-    if continued is not None or (ground := fill_drawing(site, options.fill)) is None:
+    if continued is not None:
         return continued
-    return _patch(hole.block_id, ground, site.box, site.mask), Route.FILL
+    ground = fill_drawing(site, options.fill)
+    if ground is not None:
+        return _patch(hole.block_id, ground, site.box, site.mask), Route.FILL
+    for reach, most_wrong in options.texture.looks(text_height):
+        cloth = Cloth.at(text.site(rgb, hole, reach, text_height), options.texture)
+        if cloth.wrong <= most_wrong:
+            box, ground = cloth.site.box, cloth.continued(options.texture)
+            return _patch(hole.block_id, ground, box, moved(hole.alpha, hole.box, box)), Route.TEXTURE
+    return None
 
 
 def _continued(

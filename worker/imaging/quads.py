@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -54,31 +55,34 @@ def clean_quad(polygon: NDArray[np.floating], width: int, height: int) -> Polygo
 
 def frame_of(quad: Polygon) -> Frame:
     """Axes and extents of an ordered quad: means of its opposite sides."""
-    along = (quad[1] + quad[2] - quad[0] - quad[3]) / 2
-    down = (quad[3] + quad[2] - quad[0] - quad[1]) / 2
-    length, height = float(np.hypot(*along)), float(np.hypot(*down))
-    unit = along / length if length > 0 else np.array([1, 0], np.float32)
-    across = np.array([-unit[1], unit[0]], np.float32)
-    return Frame(unit.astype(np.float32), across, quad.mean(axis=0), length, height)
+    # plain numbers: a quad is too small for numpy to be quick
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = quad.tolist()
+    x, y = (bx + cx - ax - dx) / 2, (by + cy - ay - dy) / 2
+    length, height = math.hypot(x, y), math.hypot(dx + cx - ax - bx, dy + cy - ay - by) / 2
+    if length > 0:
+        x, y = x / length, y / length
+    else:
+        x, y = 1.0, 0.0
+    centre = ((ax + bx + cx + dx) / 4, (ay + by + cy + dy) / 4)
+    along, across, middle = np.array([(x, y), (-y, x), centre], np.float32)
+    return Frame(along, across, middle, length, height)
 
 
-def grown(quad: Polygon, along: float, across: float) -> Polygon:
-    """The quad moved outwards by px along and across its reading direction."""
-    frame = frame_of(quad)
-    signs = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float32)
-    moved = signs[:, :1] * frame.along * along + signs[:, 1:] * frame.across * across
-    return (quad + moved).astype(np.float32)
+def grown(quad: Polygon, along: float, across: float, frame: Frame | None = None) -> Polygon:
+    """The quad moved outwards by px along and across its reading direction (that of its frame, if known)."""
+    frame = frame or frame_of(quad)
+    forth, down = frame.along * np.float32(along), frame.across * np.float32(across)
+    return quad + np.array([-forth - down, forth - down, forth + down, down - forth], np.float32)
 
 
 def bounding_box(points: NDArray[np.floating], width: int, height: int, margin: float = 0.0) -> Box:
     """Smallest box of whole px around points, grown by a margin and clipped to the page."""
-    left, top = np.floor(points.min(axis=0) - margin).astype(int)
-    right, bottom = np.ceil(points.max(axis=0) + margin).astype(int)
+    (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
     return Box(
-        int(np.clip(left, 0, width)),
-        int(np.clip(top, 0, height)),
-        int(np.clip(right, 0, width)),
-        int(np.clip(bottom, 0, height)),
+        min(max(math.floor(left - margin), 0), width),
+        min(max(math.floor(top - margin), 0), height),
+        min(max(math.ceil(right + margin), 0), width),
+        min(max(math.ceil(bottom + margin), 0), height),
     )
 
 
@@ -132,10 +136,13 @@ def is_vertical(line: TextLine) -> bool:
 
 
 def _is_convex_clockwise(quad: Polygon) -> bool:
-    sides = np.roll(quad, -1, axis=0) - quad
-    following = np.roll(sides, -1, axis=0)
-    turns = sides[:, 0] * following[:, 1] - sides[:, 1] * following[:, 0]
-    return bool((turns >= 0).all() and turns.sum() > 0)
+    turns = []
+    corners = quad.tolist()
+    for (ax, ay), (bx, by), (cx, cy) in zip(
+        corners, corners[1:] + corners[:1], corners[2:] + corners[:2], strict=True
+    ):
+        turns.append((bx - ax) * (cy - by) - (by - ay) * (cx - bx))
+    return bool(min(turns) >= 0 and sum(turns) > 0)
 
 
 def _reordered(quad: Polygon) -> Polygon:

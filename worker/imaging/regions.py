@@ -10,6 +10,7 @@ list stand alone.
 from __future__ import annotations
 
 from dataclasses import replace
+from statistics import median
 
 import numpy as np
 
@@ -164,6 +165,8 @@ def _split(rows: list[Row], stack: list[int], beside_key: set[int]) -> list[list
 
 def _is_flush(rows: list[Row], stack: list[int]) -> bool:
     """Whether the rows share a left edge (most of them) rather than a centre."""
+    if len(stack) == 1:
+        return True
     first = rows[stack[0]]
     places = [offset(first, rows[index]) for index in stack]
     starts = np.array([place.start for place in places])
@@ -229,7 +232,7 @@ def _block(rows: list[Row]) -> TextBlock:
         text=join_texts([line.text for line in lines]),
         polygon=_enclosing(lines, angle),
         angle=angle,
-        text_height=float(np.median([row.size for row in rows])),
+        text_height=median(row.size for row in rows),
         vertical=rows[0].vertical,
     )
 

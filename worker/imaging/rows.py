@@ -28,8 +28,9 @@ _TERMINAL = tuple("。！？!?；;）)】]”」』…")
 _OPENERS, _CLOSERS = "（(【[《「『“", "）)】]》」』”"
 #: Width of a narrow character (Latin, digit) in em.
 _NARROW_EM = 0.55
-#: Samples along and across a line for its colours: five a character on a line of twenty.
-_SAMPLES_ALONG, _SAMPLES_ACROSS = 96, 16
+#: Samples along and across a line for its colours, as shares: five a character on a line of twenty.
+_ALONG = np.linspace(-0.5, 0.5, 96, dtype=np.float32)
+_ACROSS = np.linspace(-0.6, 0.6, 16, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,13 +130,18 @@ def offset(first: Row, second: Row) -> Offset:
 def _colours(rgb: Image, centre: Vector, along: Vector, across: Vector) -> tuple[Vector, Vector]:
     """Ink and ground of a line: the ground from its outermost rows, the ink from what is most unlike it."""
     height, width = rgb.shape[:2]
-    u = np.linspace(-0.5, 0.5, _SAMPLES_ALONG, dtype=np.float32)
-    v = np.linspace(-0.6, 0.6, _SAMPLES_ACROSS, dtype=np.float32)
-    points = centre + u[None, :, None] * along + v[:, None, None] * across
-    x = np.clip(points[..., 0].astype(np.intp), 0, width - 1)
-    y = np.clip(points[..., 1].astype(np.intp), 0, height - 1)
-    samples = rgb[y, x].astype(np.float32)
-    ground = np.median(np.concatenate([samples[0], samples[-1]]), axis=0)
-    difference = np.abs(samples - ground).sum(axis=2)
-    inked = samples[difference >= 0.7 * np.percentile(difference, 97)]
-    return np.median(inked, axis=0).astype(np.float32), ground.astype(np.float32)
+    x = centre[0] + _ALONG * along[0] + _ACROSS[:, None] * across[0]
+    y = centre[1] + _ALONG * along[1] + _ACROSS[:, None] * across[1]
+    samples = rgb[y.astype(np.intp).clip(0, height - 1), x.astype(np.intp).clip(0, width - 1)]
+    ground = _median(np.concatenate([samples[0], samples[-1]]))
+    difference = (np.abs(samples - ground) @ np.ones(3, np.float32)).ravel()
+    place = round(0.97 * (len(difference) - 1))
+    inked = difference >= 0.7 * np.partition(difference, place)[place]
+    return _median(samples.reshape(-1, 3)[inked]), ground
+
+
+def _median(colours: Image) -> Vector:
+    """The median colour of some, (N, 3); numpy's own takes three times as long for so few."""
+    low, high = (len(colours) - 1) // 2, len(colours) // 2
+    ordered = np.partition(np.ascontiguousarray(colours.T), (low, high), axis=1).astype(np.float32)
+    return np.asarray((ordered[:, low] + ordered[:, high]) / 2, np.float32)

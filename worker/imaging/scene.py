@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from worker.imaging.quads import depth, filled, grown
+from worker.imaging.pixels import less
+from worker.imaging.quads import Frame, bounding_box, depth, filled, frame_of, grown
 from worker.job import Box, Image, Mask, Polygon
 
 
@@ -31,6 +32,8 @@ class MaskOptions:
     end_bias: float = 0.75
     end_levels: int = 10
     longest_end: int = 5
+    #: Ground is one colour, and no surface is fitted, where at least this share of it has exactly that.
+    flat: float = 0.6
     #: A surface is the ground where at most this share of its ring, and at least that share of the line's own
     #: pixels, departs from it or lies on it.
     most_ring_departures: float = 0.3
@@ -56,8 +59,21 @@ class MaskOptions:
     core: float = 0.35
     #: What does not reach that far in is the line's own (a dot, an accent) where this share lies in its box.
     own_at_edge: float = 0.85
+    #: Bold ink just outside the box, as a share of that in it, from which on it may be another row of text.
+    neighbours: float = 0.02
+    #: Share of the box from which on bold things behind the ink may hide an outline.
+    printed: float = 0.05
     #: A component of ink that leaves the box, and whole-polygon masks, go this far out.
     polygon_growth: float = 0.12
+
+    def px_growth(self, text_height: float) -> int:
+        """By how many px a mask on quiet ground is grown."""
+        return min(max(round(self.growth * text_height), self.least_growth), self.most_growth)
+
+    def farthest(self, text_height: float) -> float:
+        """How many px around a line are looked at."""
+        growth = self.px_growth(text_height) + self.noisy_growth + self.longest_end
+        return max(6.0, self.ring * text_height, self.reach * text_height + growth)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +82,7 @@ class Scene:
 
     crop: Box
     quad: Polygon
+    frame: Frame
     text_height: float
     pixels: Image
     inside: Mask
@@ -78,31 +95,37 @@ class Scene:
     def around(
         cls, rgb: Image, quad: Polygon, own: list[Polygon], others: list[Polygon], crop: Box, height: float
     ) -> Scene:
+        inside = filled([quad], crop)
         return cls(
             crop,
             quad,
+            frame_of(quad),
             height,
             rgb[crop.slices],
-            filled([quad], crop),
-            filled(own, crop),
+            inside,
+            filled(own, crop) if len(own) > 1 else inside,
             _foreign(quad, others, crop),
         )
+
+    def within(self, box: Box) -> Scene:
+        """A part of the scene; the box is in the crop's pixels."""
+        left, top = self.crop.left, self.crop.top
+        cut = Box(left + box.left, top + box.top, left + box.right, top + box.bottom)
+        arrays = (array[box.slices] for array in (self.pixels, self.inside, self.own, self.foreign))
+        return Scene(cut, self.quad, self.frame, self.text_height, *arrays)
 
     def grown(self, share: float) -> Mask:
         """The line's box grown by a share of the text's height, without what belongs to others."""
         px = max(3.0, share * self.text_height)
-        mask = filled([grown(self.quad, px, px)], self.crop)
-        mask[self.foreign > 0] = 0
-        return mask
+        return less(filled([grown(self.quad, px, px, self.frame)], self.crop), self.foreign)
 
 
 def _foreign(quad: Polygon, others: list[Polygon], crop: Box) -> Mask:
     """Pixels that belong to other lines: inside their box and nearer to their middle than to this line's."""
     foreign = np.zeros((crop.height, crop.width), np.uint8)
-    if not others:
-        return foreign
-    own = depth(quad, crop)
     for other in others:
-        theirs = depth(other, crop)
-        foreign[(theirs > 0) & (theirs >= own)] = 255
+        box = bounding_box(other - (crop.left, crop.top), crop.width, crop.height)
+        on_page = Box(crop.left + box.left, crop.top + box.top, crop.left + box.right, crop.top + box.bottom)
+        theirs = depth(other, on_page)
+        foreign[box.slices][(theirs > 0) & (theirs >= depth(quad, on_page))] = 255
     return foreign

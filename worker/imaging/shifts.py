@@ -22,6 +22,8 @@ _MOST_COVERED = 600
 _MOST_COLOURS = 4000
 #: Squared levels by which misfits may differ and still count as equal.
 _EQUAL = 4.0
+#: Squared levels that rounding at reduced size leaves.
+_ROUNDING = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,13 @@ class ShiftOptions:
     nearly_best: float = 3.0
     surely_good: float = 0.1
     least_rise: float = 3.2
-    least_coarse_rise: float = 2.0
     least_periods: int = 3
     #: That it does not is seen at reduced size, text of so many px and at most so many times smaller, where
-    #: this share of its variance is left.
-    coarse_height: float = 16.0
+    #: this share of its variance is left: even the best shift misses this share of that.
+    coarse_height: float = 11.0
     most_coarse: int = 4
-    least_kept: float = 0.5
+    least_kept: float = 0.15
+    most_missed: float = 0.012
 
 
 def find_shifts(site: Site, ring: NDArray[np.bool_], inner: Box, options: ShiftOptions) -> list[Shift]:
@@ -61,15 +63,15 @@ def find_shifts(site: Site, ring: NDArray[np.bool_], inner: Box, options: ShiftO
     Returns:
         Empty where the ground does not repeat.
     """
-    seen = _Seen(_principal(site.pixels, ring), site.free, ring, site.mask > 0, inner)
+    colours = seen_colours(site, ring)
+    direction = _principal(colours)
     factor = min(int(site.text_height // options.coarse_height), options.most_coarse)
-    if factor > 1 and _is_alone(seen.shrunk(factor), seen, options):
+    if factor > 1 and _is_alone(site, ring, inner, colours, factor, options):
         return []
+    seen = _Seen(_along(site.pixels, direction), site.free, ring, site.mask > 0, inner)
     typical, usable = _misfits(seen, options)
     candidates, scores = _best(typical, usable, inner, options)
-    if not _repeats(
-        typical, candidates, scores, _limit(seen, scores, options), inner, options.least_rise, options
-    ):
+    if not _repeats(typical, candidates, scores, _limit(seen, scores, options), inner, options):
         return []
     return _covering(site, ring, candidates, scores, options)
 
@@ -90,19 +92,21 @@ class _Seen:
         """Variance of the ring."""
         return float(self.grey[self.ring].var()) if self.ring.any() else 0.0
 
-    def shrunk(self, factor: int) -> _Seen:
+    @classmethod
+    def shrunk(cls, site: Site, ring: NDArray[np.bool_], inner: Box, direction: Floats, factor: int) -> _Seen:
         """The same at 1 / factor of the size; what is not wholly known counts as unknown."""
-        height, width = (side // factor for side in self.free.shape)
+        height, width = (side // factor for side in site.mask.shape)
 
-        def mean(picture: NDArray[np.generic]) -> Floats:
-            whole = picture[: height * factor, : width * factor].astype(np.float32)
-            return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+        def mean(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            whole = picture[: height * factor, : width * factor]
+            return cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
 
-        low = (self.inner.left // factor, self.inner.top // factor)
-        high = (min(-(-self.inner.right // factor), width), min(-(-self.inner.bottom // factor), height))
-        free = mean(self.free) > 0.99
-        ring = free & (mean(self.ring) > 0.5)
-        return _Seen(mean(self.grey), free, ring, mean(self.ink) > 0.5, Box(*low, *high))
+        low = (inner.left // factor, inner.top // factor)
+        high = (min(-(-inner.right // factor), width), min(-(-inner.bottom // factor), height))
+        free = mean(site.free.view(np.uint8) * 255) > 252
+        ring = free & (mean(ring.view(np.uint8) * 255) > 127)
+        grey = _along(mean(site.pixels), direction)
+        return cls(grey, free, ring, mean(site.mask) > 127, Box(*low, *high))
 
 
 def _misfits(seen: _Seen, options: ShiftOptions) -> tuple[Floats, NDArray[np.bool_]]:
@@ -144,25 +148,37 @@ def _limit(seen: _Seen, scores: Floats, options: ShiftOptions) -> float:
     return max(best, options.surely_good * float((seen.grey * seen.ring)[seen.inner.slices].var()))
 
 
-def _is_alone(coarse: _Seen, seen: _Seen, options: ShiftOptions) -> bool:
+def _is_alone(
+    site: Site, ring: NDArray[np.bool_], inner: Box, colours: Floats, factor: int, options: ShiftOptions
+) -> bool:
     """Whether a look from afar, in which the ground keeps its contrast, shows that it does not repeat."""
-    if coarse.contrast < options.least_kept * seen.contrast or not coarse.ink.any():
+    direction = _principal(colours)
+    coarse = _Seen.shrunk(site, ring, inner, direction, factor)
+    contrast = float((colours @ direction[0, :3]).var())
+    if coarse.contrast < options.least_kept * contrast or not coarse.ink.any():
         return False
     typical, usable = _misfits(coarse, options)
-    candidates, scores = _best(typical, usable, coarse.inner, options)
-    limit = _limit(coarse, scores, options)
-    return not _repeats(typical, candidates, scores, limit, coarse.inner, options.least_coarse_rise, options)
+    _, scores = _best(typical, usable, coarse.inner, options)
+    return float(scores.min(initial=np.inf)) > options.most_missed * coarse.contrast + _ROUNDING
 
 
-def _principal(pixels: Image, ring: NDArray[np.bool_]) -> Floats:
-    """The pixels along the direction in which the ring's colours differ most, (H, W), centred."""
-    seen = pixels[ring]
-    seen = seen[ground.thinned(len(seen), _MOST_COLOURS)].astype(np.float32)
-    mean = seen.mean(axis=0)
-    _, vectors = np.linalg.eigh(np.cov((seen - mean).T))
-    direction = vectors[:, -1]
-    affine = np.append(direction, -float(mean @ direction)).astype(np.float32)[None]
-    return np.asarray(cv2.transform(pixels.astype(np.float32), affine), np.float32)
+def seen_colours(site: Site, ring: NDArray[np.bool_]) -> Floats:
+    """Some pixels of a ring, (N, 3)."""
+    places = np.flatnonzero(ring)
+    places = places[ground.thinned(len(places), _MOST_COLOURS)]
+    return np.asarray(site.pixels[places // ring.shape[1], places % ring.shape[1]], np.float32)
+
+
+def _principal(colours: Floats) -> Floats:
+    """The direction in which colours differ most, and what centres them on it: (1, 4)."""
+    mean = colours.mean(axis=0)
+    _, vectors = np.linalg.eigh(np.cov((colours - mean).T))
+    return np.append(vectors[:, -1], -float(mean @ vectors[:, -1])).astype(np.float32)[None]
+
+
+def _along(pixels: Image, direction: Floats) -> Floats:
+    """Pixels along a direction, (H, W, 3) → (H, W)."""
+    return np.asarray(cv2.transform(pixels.astype(np.float32), direction), np.float32)
 
 
 def _repeats(
@@ -171,7 +187,6 @@ def _repeats(
     scores: Floats,
     limit: float,
     inner: Box,
-    least_rise: float,
     options: ShiftOptions,
 ) -> bool:
     """Whether some of the best shifts fit better than shorter ones of the same direction."""
@@ -180,7 +195,7 @@ def _repeats(
     steps = np.linspace(0.15, 0.85, 15, dtype=np.float32)[:, None, None]
     way = np.rint(steps * shifts + (inner.top, inner.left)).astype(np.intp)
     rise = misfit[way[..., 0], way[..., 1]].max(axis=0, initial=0)
-    return int((rise > least_rise * scores[good] + _EQUAL).sum()) >= options.least_periods
+    return int((rise > options.least_rise * scores[good] + _EQUAL).sum()) >= options.least_periods
 
 
 def _covering(

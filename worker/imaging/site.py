@@ -42,9 +42,9 @@ def roughness(pixels: Image, ring: NDArray[np.bool_]) -> float:
     deviations = [0.0]
     for down, across in ((1, 0), (0, 1)):
         height, width = ring.shape[0] - down, ring.shape[1] - across
-        rows, columns = np.nonzero(ring[:height, :width] & ring[down:, across:])
-        few = ground.thinned(len(rows), _MOST_COMPARED)
-        rows, columns = rows[few], columns[few]
+        pairs = np.flatnonzero(ring[:height, :width] & ring[down:, across:])
+        pairs = pairs[ground.thinned(len(pairs), _MOST_COMPARED)]
+        rows, columns = pairs // max(width, 1), pairs % max(width, 1)
         if len(rows):
             steps = pixels[rows + down, columns + across].astype(np.int16) - pixels[rows, columns]
             typical = ground.quantile(np.abs(steps).mean(axis=1, dtype=np.float32), 0.5)

@@ -1,296 +1,267 @@
-"""Erasing text from knitwear, linen, wood grain: texture over smooth shading is copied.
+"""Erasing text from cloth and wood: what rows and columns foretell, and over it the texture seen near by.
 
-The shading is a surface, as in `fill.py`; the texture is what the local mean leaves over. The ink is covered
-by small pieces, and for each the place near by is sought whose texture agrees best with what is seen between
-and around the strokes. Patterns coarser than that (stripes, plaid, pictures) depart from the surface:
-`pattern.py` or the network gets the ink.
+Threads, bands and planks are continued by `weave.py`. What they leave over (stitches, twill, grain) is
+copied piece by piece from where it continues what is seen around the ink, on ground that the rows and
+columns say is alike: first sought at reduced size, then placed to the pixel.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging import ground
-from worker.imaging.fill import FillOptions, is_crossed
 from worker.imaging.ground import Floats
-from worker.imaging.site import Site, roughness
-from worker.job import Image
-
-Piece = tuple[slice, slice]
-
-#: Fewer pixels of seen ground than this tell nothing about its texture.
-_FEWEST = 200
+from worker.imaging.site import Site
+from worker.imaging.weave import WeaveOptions, fitted, woven, wrongness
+from worker.job import Box, Image, Mask
 
 
 @dataclass(frozen=True, slots=True)
 class TextureOptions:
-    """How a texture is sought and when it is believed. Shares are of the text's height."""
+    """How a texture is sought. Shares are of the text's height."""
 
-    #: Size of a piece, and how much seen ground around it is compared, each at least so many px.
-    piece: float = 0.6
-    least_piece: int = 16
-    margin: float = 0.15
-    least_margin: int = 8
-    #: How far away texture may be taken from.
-    reach: float = 3.0
+    weave: WeaveOptions = field(default_factory=WeaveOptions)
+    #: How far around the ink a ground is looked at, and at most so many px; nearer by if it is not woven so
+    #: far (a swatch ends soon).
+    reaches: tuple[float, ...] = (2.0, 1.4, 1.0)
     most_reach: int = 200
-    #: Text higher than this many px is sought at reduced resolution first: three times as fast.
-    search_height: int = 14
-    #: Steps between neighbouring pixels, in levels, below which the ground is no texture.
-    least_roughness: float = 2.5
-    #: Means over squares of this side, and at least so many px, are shading: it must lie on the surface with
-    #: at most this deviation in levels; beyond so many deviations and levels something else begins, ...
-    coarse: float = 0.6
-    least_coarse: int = 15
-    most_shading: float = 7.0
-    most_deviation: float = 60.0
-    object_sigmas: float = 3.5
-    object_levels: float = 12.0
-    #: ... as it does where the texture's energy leaves this range around the usual, or the shading goes so
-    #: far from the ring's. The ring may hold so much of it.
-    least_energy: float = 0.25
-    most_energy: float = 3.5
-    most_shift: float = 24.0
-    most_objects: float = 0.06
-    #: The copy must foretell the shading next to the ink this closely, in levels, and no line that leaves the
-    #: ink may depart from it by so many deviations.
-    most_wrong: float = 6.0
-    crossing_sigmas: float = 2.5
+    #: Share of diffusion's squared error that rows and columns may leave, and when looked at nearer by.
+    most_wrong: float = 0.85
+    sure: float = 0.5
+    #: Px that text is high in the look at reduced size.
+    look_height: int = 16
+    #: Size of a piece there, how much around it is compared, and how far away its like is sought, in px.
+    piece: int = 8
+    margin: int = 4
+    search: int = 80
+    #: Px around a piece over which it fades into its neighbours and is placed by.
+    fade: int = 6
+    #: How much what was already copied counts beside what is seen, and what rows and columns say.
+    copied_weight: float = 0.6
+    woven_weight: float = 0.1
+    #: What has less to say than this about rows and columns is something else, and is not copied.
+    least_usual: float = 0.1
+    #: Deviation in levels below which what rows and columns leave over is not worth copying.
+    least_texture: float = 1.5
+    #: The change of light a copy may be corrected by, in levels.
+    most_light: float = 14.0
 
-    def px_margin(self, text_height: float) -> int:
-        """How much seen ground around a piece is compared, in px."""
-        return max(self.least_margin, round(self.margin * text_height))
-
-    def px_coarse(self, text_height: float) -> int:
-        """Side of the squares whose mean is shading, in px; odd."""
-        return max(self.least_coarse, round(self.coarse * text_height)) | 1
-
-    def px_reach(self, text_height: float) -> int:
-        """How far away texture is sought, in px."""
-        return min(round(self.reach * text_height), self.most_reach)
+    def looks(self, text_height: float) -> Iterator[tuple[int, float]]:
+        """How far a ground is looked at, in px, and how wrong rows and columns may be there."""
+        for reach in self.reaches:
+            most_wrong = self.most_wrong if reach == self.reaches[0] else self.sure
+            yield min(round(reach * text_height), self.most_reach), most_wrong
 
 
-def is_textured(site: Site, options: TextureOptions) -> bool:
-    """Whether a look at the ground next to the ink makes a copy worth trying."""
-    site = site.unlettered(site.mask)
-    margin = options.px_margin(site.text_height)
-    if roughness(site.pixels, site.ring(2 * options.least_margin)) < options.least_roughness:
-        return False
-    return _split(site, site.ring(2 * margin), options) is not None
+@dataclass(frozen=True, slots=True, eq=False)
+class Cloth:
+    """The ground around some ink, looked at as something woven."""
+
+    site: Site
+    look: _Look
+    #: Share of diffusion's squared error that rows and columns leave.
+    wrong: float
+
+    @classmethod
+    def at(cls, site: Site, options: TextureOptions) -> Cloth:
+        """Looks at ink and as much around it as the site holds."""
+        site = site.unlettered(site.mask)
+        look = _Look.at(site, options)
+        grey = look.grey(look.pixels)
+        return cls(site, look, wrongness(grey, look.known, look.hole, look.text_height, options.weave))
+
+    def continued(self, options: TextureOptions) -> Image:
+        """The ground under the ink, (H, W, 3) of the site, meaningful under the mask only."""
+        site, look = self.site, self.look
+        reach = options.weave.reach * look.text_height
+        _, seen = woven(look.grey(look.pixels), look.known, reach)
+        foretold = fitted(look.pixels, seen, reach)
+        shape = (site.box.width, site.box.height)
+        plain = np.asarray(cv2.resize(foretold, shape, interpolation=cv2.INTER_LINEAR), np.float32)
+        texture = np.asarray(cv2.subtract(site.pixels, plain, dtype=cv2.CV_32F), np.float32)
+        texture = np.asarray(cv2.copyTo(texture, site.free.view(np.uint8)), np.float32)
+        beside = site.ring(options.fade)
+        if texture[beside].std() >= options.least_texture:
+            usual = look.known & (seen > options.least_usual)
+            places = _sought(look, foretold, usual, options)
+            copied, known = _placed(site, look, texture, places, options)
+            light = _light(texture - copied, beside & known, look, options)
+            plain += copied + light
+        return cv2.convertScaleAbs(np.maximum(plain, 0)).astype(np.uint8, copy=False)
 
 
-def copy_texture(site: Site, options: TextureOptions, limits: FillOptions) -> Image | None:
-    """The ground under a mask, its texture copied from its surroundings; None where that cannot be trusted.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Look:
+    """A site at reduced size."""
 
-    Args:
-        site: The ink; its box must leave room for the reach.
-        options: How to seek.
-        limits: What counts as a line that must not be interrupted.
+    scale: float
+    text_height: int
+    #: (H, W, 3) float32, 0 where not known.
+    pixels: Floats
+    known: NDArray[np.bool_]
+    hole: Mask
+    #: The direction in which the colours differ most, (1, 3).
+    direction: Floats
 
-    Returns:
-        (H, W, 3) of the site, meaningful under the mask only.
-    """
-    site = site.unlettered(site.mask)
-    margin = options.px_margin(site.text_height)
-    split = _split(site, site.ring(2 * margin), options)
-    if split is None:
-        return None
-    surface, texture, donors = split
-    pieces = _pieces(site, margin, options)
-    inner = _bounds(pieces)
-    copied, covered = _copied(texture, donors, pieces, margin, site.text_height, options)
-    if copied is None:
-        return None
-    tall, wide = covered[inner].shape
-    filled = copied[inner] + surface.over(wide, tall, left=inner[1].start, top=inner[0].start)
-    wrong = np.asarray(site.pixels[inner] - filled, np.float32) * covered[inner][..., None]
-    covered &= site.ring(margin) & donors
-    if not _is_right(
-        site, wrong, covered, inner, replace(limits, outlier_sigmas=options.crossing_sigmas), options
-    ):
-        return None
-    plate = site.pixels.copy()
-    plate[inner] = cv2.convertScaleAbs(np.maximum(filled, 0))
-    return plate
+    @classmethod
+    def at(cls, site: Site, options: TextureOptions) -> _Look:
+        scale = min(1.0, options.look_height / site.text_height)
+        free = np.where(site.free, 255, 0).astype(np.uint8)
+        share = _shrunk(free, scale) / 255
+        hole = np.where(_shrunk(site.mask, scale) > 25, 255, 0).astype(np.uint8)
+        known = (share > 0.9) & (hole == 0)
+        pixels = _shrunk(cv2.copyTo(site.pixels, free).astype(np.uint8, copy=False), scale)
+        pixels = np.asarray(pixels * (known / np.maximum(share, 0.9))[..., None], np.float32)
+        seen = pixels[known]
+        seen = seen[ground.thinned(len(seen))]
+        _, vectors = np.linalg.eigh(np.cov(seen.T) if len(seen) > 3 else np.eye(3))
+        direction = vectors[:, -1].astype(np.float32)[None]
+        return cls(scale, round(scale * site.text_height), pixels, known, hole, direction)
+
+    def grey(self, pixels: Floats) -> Floats:
+        """The channel that tells most, (H, W, 3) → (H, W)."""
+        return np.asarray(cv2.transform(pixels, self.direction), np.float32)
 
 
-def _is_right(
-    site: Site,
-    wrong: Floats,
-    seen: NDArray[np.bool_],
-    inner: Piece,
-    limits: FillOptions,
-    options: TextureOptions,
-) -> bool:
-    """Whether a copy foretells the ground that is seen, in its shading and wherever something runs in."""
-    known = seen[inner]
-    if not known.any():
-        return False
-    side = options.px_coarse(site.text_height)
-    if float(ground.local_mean(wrong, known, side)[known].std()) > options.most_wrong:
-        return False
-    noise = ground.quantile(np.abs(wrong[known]).ravel(), 0.5) * ground.MAD_TO_SIGMA
-    departure = np.zeros(seen.shape, np.float32)
-    departure[inner] = ground.departure(wrong)
-    return not is_crossed(site, departure, noise, limits)
-
-
-def _split(
-    site: Site, ring: NDArray[np.bool_], options: TextureOptions
-) -> tuple[ground.Surface, Floats, NDArray[np.bool_]] | None:
-    """The surface under a site, the texture over its shading, and where that is the usual one.
-
-    None where the ring's shading is uneven or it holds something else.
-    """
-    rows, columns = np.nonzero(ring)
-    if len(rows) < _FEWEST:
-        return None
-    few = ground.thinned(len(rows))
-    rows, columns = rows[few], columns[few]
-    points = ground.Points.of(columns, rows, site.pixels[rows, columns].astype(np.float32), 2)
-    surface = ground.fit(points, 2)
-    if surface.sigma > options.most_deviation:
-        return None
-    plain = surface.over(site.box.width, site.box.height)
-    side = options.px_coarse(site.text_height)
-    shading = ground.local_mean(site.pixels, site.free, side)
-    texture = np.asarray(cv2.subtract(site.pixels, shading, dtype=cv2.CV_32F), np.float32)
-    donors = _donors(shading, plain, texture, site.free, ring, side, options)
-    return None if donors is None else (surface, texture, donors)
-
-
-def _donors(
-    shading: Floats,
-    plain: Floats,
-    texture: Floats,
-    free: NDArray[np.bool_],
-    ring: NDArray[np.bool_],
-    side: int,
-    options: TextureOptions,
-) -> NDArray[np.bool_] | None:
-    """Pixels with the usual texture; None where the ring's shading is uneven or it holds something else."""
-    uneven = ground.departure(shading, plain)[ring]
-    sigma = ground.MAD_TO_SIGMA * float(np.median(uneven))
-    if sigma > options.most_shading:
-        return None
-    energy = ground.local_mean(ground.grey(texture) ** 2, free, side)
-    usual = float(np.median(energy[ring]))
-    alike = (energy > options.least_energy * usual) & (energy < options.most_energy * usual)
-    strange = (uneven > max(options.object_sigmas * sigma, options.object_levels)) | ~alike[ring]
-    if strange.mean() > options.most_objects:
-        return None
-    low, high = shading[ring].min(axis=0) - options.most_shift, shading[ring].max(axis=0) + options.most_shift
-    within = cv2.inRange(shading, tuple(map(float, low)), tuple(map(float, high))) > 0
-    return np.asarray(free & alike & within, bool)
-
-
-def _copied(
-    texture: Floats,
-    donors: NDArray[np.bool_],
-    pieces: list[Piece],
-    margin: int,
-    text_height: float,
-    options: TextureOptions,
-) -> tuple[Floats | None, NDArray[np.bool_]]:
-    """Texture for the mask and its margin, and where it is known."""
-    total = np.zeros(texture.shape, np.float32)
-    weight = np.zeros(donors.shape, np.float32)
-    grey = ground.grey(texture)
-    for piece in pieces:
-        place = _found(grey, donors, piece, text_height, options)
-        if place is None:
-            return None, weight > 0
-        rows, columns = piece
-        tall, wide = rows.stop - rows.start, columns.stop - columns.start
-        tent = _tent(tall, wide, margin)
-        total[piece] += texture[place[0] : place[0] + tall, place[1] : place[1] + wide] * tent[..., None]
-        weight[piece] += tent
-    inner = _bounds(pieces)
-    total[inner] /= np.maximum(weight[inner], 1e-6)[..., None]
-    return total, weight > 0
-
-
-def _bounds(pieces: list[Piece]) -> Piece:
-    """The rows and columns that pieces take."""
-    rows, columns = zip(*pieces, strict=True)
-    return (
-        slice(min(each.start for each in rows), max(each.stop for each in rows)),
-        slice(min(each.start for each in columns), max(each.stop for each in columns)),
-    )
-
-
-def _pieces(site: Site, margin: int, options: TextureOptions) -> list[Piece]:
-    """Windows over the mask, each with its margin, overlapping by it."""
-    height, width = site.mask.shape
-    side = max(options.least_piece, round(options.piece * site.text_height))
-    left, top, across, down = cv2.boundingRect(site.mask)
-    pieces = []
-    for y in range(top, top + down, side):
-        for x in range(left, left + across, side):
-            if site.mask[y : y + side, x : x + side].any():
-                rows = slice(max(y - margin, 0), min(y + side + margin, height))
-                pieces.append((rows, slice(max(x - margin, 0), min(x + side + margin, width))))
-    return pieces
-
-
-def _found(
-    grey: Floats, donors: NDArray[np.bool_], piece: Piece, text_height: float, options: TextureOptions
-) -> tuple[int, int] | None:
-    """Top and left of the place whose texture continues a piece's best: coarsely first, then to the pixel."""
-    rows, columns = piece
-    reach = options.px_reach(text_height)
-    area = _around(rows.start, columns.start, piece, reach, grey.shape)
-    scale = min(1.0, options.search_height / text_height)
-    place = _best_match(grey, donors, piece, area, scale)
-    if place is None or scale == 1.0:
-        return place
-    area = _around(*place, piece, int(np.ceil(2 / scale)), grey.shape)
-    return _best_match(grey, donors, piece, area, 1.0)
-
-
-def _around(top: int, left: int, piece: Piece, slack: int, shape: tuple[int, ...]) -> Piece:
-    """A window as large as the piece at a place, grown by some px inside the picture."""
-    tall, wide = piece[0].stop - piece[0].start, piece[1].stop - piece[1].start
-    return (
-        slice(max(top - slack, 0), min(top + tall + slack, shape[0])),
-        slice(max(left - slack, 0), min(left + wide + slack, shape[1])),
-    )
-
-
-def _best_match(
-    grey: Floats, donors: NDArray[np.bool_], piece: Piece, area: Piece, scale: float
-) -> tuple[int, int] | None:
-    """Where in an area the seen texture of a piece is found again, with texture where the piece has none."""
-    goal, seen = _shrunk(grey[piece], scale), _shrunk(donors[piece].astype(np.float32), scale)
-    texture, usable = _shrunk(grey[area], scale), _shrunk(donors[area].astype(np.float32), scale)
-    seen, unusable = (seen > 0.6).astype(np.float32), (usable < 0.95).astype(np.float32)
-    if goal.shape[0] > texture.shape[0] or goal.shape[1] > texture.shape[1] or not seen.any():
-        return None
-    energy = cv2.matchTemplate(texture * texture, seen, cv2.TM_CCORR)
-    misfit = energy - 2 * cv2.matchTemplate(texture, goal * seen, cv2.TM_CCORR)
-    missing = cv2.matchTemplate(unusable, 1 - seen, cv2.TM_CCORR)
-    misfit = np.where(missing < 0.5, misfit, np.inf)
-    row, column = np.unravel_index(int(misfit.argmin()), misfit.shape)
-    if not np.isfinite(misfit[row, column]):
-        return None
-    top = min(area[0].start + round(int(row) / scale), grey.shape[0] - (piece[0].stop - piece[0].start))
-    left = min(area[1].start + round(int(column) / scale), grey.shape[1] - (piece[1].stop - piece[1].start))
-    return top, left
-
-
-def _shrunk(pixels: Floats, scale: float) -> Floats:
-    if scale == 1.0:
-        return pixels
+def _shrunk(pixels: NDArray[np.uint8], scale: float) -> Floats:
     shape = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
-    return np.asarray(cv2.resize(pixels, shape, interpolation=cv2.INTER_AREA), np.float32)
+    return cv2.resize(pixels, shape, interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
-def _tent(height: int, width: int, margin: int) -> Floats:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A piece of the hole, and how far away (down, across) its like was found."""
+
+    piece: Box
+    shift: tuple[int, int]
+
+
+def _sought(look: _Look, foretold: Floats, usual: NDArray[np.bool_], options: TextureOptions) -> list[_Place]:
+    """For each piece of the hole, surest first, the place that continues what is seen around it."""
+    grey = np.where(look.known, look.grey(look.pixels), look.grey(foretold)).astype(np.float32)
+    weight = np.where(look.known, np.float32(1), np.float32(options.woven_weight))
+    sheet = cv2.merge([grey * grey, grey])
+    there = _Donors(usual)
+    pieces = _pieces(look.hole, options.piece)
+    pieces.sort(key=lambda piece: -weight[_padded(piece, options.margin, weight).slices].mean())
+    places = []
+    for piece in pieces:
+        around = _padded(piece, options.margin, weight)
+        inner, area = around.slices, _padded(around, options.search, weight)
+        sought = cv2.merge([weight[inner], -2 * grey[inner] * weight[inner]])
+        cost = cv2.matchTemplate(sheet[area.slices], sought, cv2.TM_CCORR)
+        whole = there.whole(around.height, around.width)[area.slices][: cost.shape[0], : cost.shape[1]]
+        if not whole.any():
+            continue
+        _, _, (left, top), _ = cv2.minMaxLoc(cost, whole)
+        left, top = left + area.left, top + area.top
+        source = Box(left, top, left + around.width, top + around.height).slices
+        missing = weight[inner] == options.woven_weight
+        grey[inner][missing] = grey[source][missing]
+        weight[inner][missing] = options.copied_weight
+        places.append(_Place(piece, (top - around.top, left - around.left)))
+    return places
+
+
+class _Donors:
+    """Where there is ground to copy."""
+
+    def __init__(self, known: NDArray[np.bool_]) -> None:
+        self._known = known.astype(np.uint8)
+        self._whole: dict[tuple[int, int], Mask] = {}
+
+    def whole(self, height: int, width: int) -> Mask:
+        """The top left corners of windows of that size that hold nothing else."""
+        if (height, width) not in self._whole:
+            window = np.ones((height, width), np.uint8)
+            whole = cv2.erode(self._known, window, anchor=(0, 0), borderValue=0)
+            self._whole[height, width] = whole.astype(np.uint8)
+        return self._whole[height, width]
+
+
+def _pieces(hole: Mask, side: int) -> list[Box]:
+    """Boxes of about so many px that cover a hole."""
+    left, top, width, height = cv2.boundingRect(hole)
+    columns = np.linspace(left, left + width, max(1, round(width / side)) + 1).astype(int).tolist()
+    rows = np.linspace(top, top + height, max(1, round(height / side)) + 1).astype(int).tolist()
+    return [
+        Box(x0, y0, x1, y1)
+        for y0, y1 in pairwise(rows)
+        for x0, x1 in pairwise(columns)
+        if hole[y0:y1, x0:x1].any()
+    ]
+
+
+def _padded(box: Box, margin: int, picture: Floats) -> Box:
+    height, width = picture.shape[:2]
+    return Box(
+        max(box.left - margin, 0),
+        max(box.top - margin, 0),
+        min(box.right + margin, width),
+        min(box.bottom + margin, height),
+    )
+
+
+def _placed(
+    site: Site, look: _Look, texture: Floats, places: Sequence[_Place], options: TextureOptions
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """The pieces' texture at full size, each placed to the pixel, and where there is any."""
+    total = np.zeros_like(texture)
+    weight = np.full(site.mask.shape, 1e-6, np.float32)
+    grey, seen = look.grey(texture), site.free.astype(np.float32)
+    sheet = cv2.merge([grey * grey, grey])
+    slack = int(np.ceil(1 / look.scale))
+    for place in places:
+        around = _padded(_grown(place.piece, 1 / look.scale), options.fade, seen)
+        inner = around.slices
+        area = _reached(around, place.shift, look.scale, slack, seen)
+        goal = cv2.merge([seen[inner], -2 * grey[inner] * seen[inner]])
+        _, _, (left, top), _ = cv2.minMaxLoc(cv2.matchTemplate(sheet[area.slices], goal, cv2.TM_CCORR))
+        left, top = left + area.left, top + area.top
+        source = Box(left, top, left + around.width, top + around.height).slices
+        fade = _tent(around.height, around.width, options.fade)
+        total[inner] += texture[source] * fade[..., None]
+        weight[inner] += fade
+        missing = seen[inner] == 0
+        grey[inner][missing] = grey[source][missing]
+        seen[inner][missing] = options.copied_weight
+    return total / weight[..., None], weight > 1e-3
+
+
+def _grown(box: Box, factor: float) -> Box:
+    return Box(*(round(factor * edge) for edge in (box.left, box.top, box.right, box.bottom)))
+
+
+def _reached(around: Box, shift: tuple[int, int], scale: float, slack: int, picture: Floats) -> Box:
+    """Where a box lies after a shift at reduced size, and some px around it; at least as large as the box."""
+    height, width = picture.shape
+    top = min(max(around.top + round(shift[0] / scale), 0), height - around.height)
+    left = min(max(around.left + round(shift[1] / scale), 0), width - around.width)
+    return _padded(Box(left, top, left + around.width, top + around.height), slack, picture)
+
+
+def _tent(height: int, width: int, fade: int) -> Floats:
     """Weights that fall off over the margin, so that neighbouring pieces fade into each other."""
-    down = np.minimum(np.arange(1, height + 1), np.arange(height, 0, -1)) / (margin + 1)
-    across = np.minimum(np.arange(1, width + 1), np.arange(width, 0, -1)) / (margin + 1)
-    return np.asarray(np.minimum(down[:, None], 1) * np.minimum(across[None, :], 1), np.float32)
+    down = np.minimum(np.arange(1, height + 1), np.arange(height, 0, -1)) / (fade + 1)
+    across = np.minimum(np.arange(1, width + 1), np.arange(width, 0, -1)) / (fade + 1)
+    tent = np.minimum(down[:, None], 1) * np.minimum(across[None, :], 1)
+    return np.asarray(tent * tent, np.float32)
+
+
+def _light(wrong: Floats, beside: NDArray[np.bool_], look: _Look, options: TextureOptions) -> Floats:
+    """The change of light between the copies and the ground beside the ink, over about a text's height."""
+    height, width = look.known.shape
+    share = cv2.resize(beside.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    total = cv2.resize(
+        cv2.copyTo(wrong, beside.view(np.uint8)), (width, height), interpolation=cv2.INTER_AREA
+    )
+    side = (look.text_height | 1, look.text_height | 1)
+    light = cv2.blur(total, side) / np.maximum(cv2.blur(share, side), np.float32(1e-3))[..., None]
+    light = np.clip(light, -options.most_light, options.most_light)
+    return np.asarray(cv2.resize(light, beside.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)

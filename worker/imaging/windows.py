@@ -40,7 +40,7 @@ def plan_windows(
             windows.append(_shrunk(hole, page, largest, _context(largest, options)))
         else:
             thin.append(hole)
-    covers = [_cheapest(cluster, page, sizes, options) for cluster in _clusters(thin, largest)]
+    covers = [_cheapest(cluster, page, sizes, largest, options) for cluster in _clusters(thin, largest)]
     return (*windows, *_merged([window for cover in covers for window in cover], page, options))
 
 
@@ -50,32 +50,31 @@ def work(windows: Sequence[Window]) -> int:
 
 
 def _cheapest(
-    holes: list[Hole], page: Box, sizes: Sequence[int], options: PlanOptions, *, uncut: bool = False
+    holes: list[Hole], page: Box, sizes: Sequence[int], largest: int, options: PlanOptions
 ) -> list[Window]:
-    """The covering of a cluster with the fewest pixels; of equal ones that with the largest windows.
-
-    Empty where every one of them would cut ink and it is to stay `uncut`.
-    """
+    """The covering of a cluster with the fewest pixels; of equal ones that with the largest windows."""
     best: list[Window] = []
     for size in sorted(sizes, reverse=True):
         smaller = [other for other in sizes if other < size]
         for gathers, slack in ((True, 0.25), (False, 0.25), (False, 0.0)):
             slices = _Slices(page, size, _context(size, options), options.cut_overlap, slack)
             cover = slices.gathered(holes) if gathers else slices.grid(holes)
-            if (uncut or size != max(sizes)) and any(hole.faded for window in cover for hole in window.holes):
-                continue  # ink is cut only where nothing larger is served
             if smaller:
-                parts = [
-                    _cheapest(list(window.holes), page, smaller, options, uncut=True) for window in cover
-                ]
+                parts = [_cheapest(list(window.holes), page, smaller, largest, options) for window in cover]
                 cover = [
                     window
                     for whole, finer in zip(cover, parts, strict=True)
-                    for window in (finer if finer and work(finer) < whole.size**2 else [whole])
+                    for window in min([whole], finer, key=lambda one: _price(one, largest, options))
                 ]
-            if not best or work(cover) < work(best):
+            if not best or _price(cover, largest, options) < _price(best, largest, options):
                 best = cover
     return best
+
+
+def _price(windows: Sequence[Window], largest: int, options: PlanOptions) -> float:
+    """The network's pixels, and more for a small window that cuts ink: a seam may show."""
+    cut = [one for one in windows if one.size < largest and any(hole.faded for hole in one.holes)]
+    return work(windows) + options.price_of_cut * work(cut)
 
 
 def _clusters(holes: Sequence[Hole], reach: int) -> list[list[Hole]]:

@@ -112,7 +112,9 @@ def test_small_lines_share_small_windows() -> None:
     wide = plan_windows([hole_of(Box(200, 500, 440, 530), 0, 6)], page, SIZES, OPTIONS)
     assert [window.size for window in wide] == [256, 256]  # cut between glyphs: half of one large window
     solid = plan_windows([hole_of(Box(200, 500, 440, 530))], page, SIZES, OPTIONS)
-    assert [window.size for window in solid] == [512]  # ink is not cut where it fits a window
+    assert [window.size for window in solid] == [256, 256]  # one cut through ink is worth half a large window
+    long = plan_windows([hole_of(Box(200, 500, 560, 530))], page, SIZES, OPTIONS)
+    assert [window.size for window in long] == [512]  # two are not
 
 
 @pytest.mark.parametrize("size", [(640, 20_000), (20_000, 640)])

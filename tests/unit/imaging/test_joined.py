@@ -1,0 +1,99 @@
+"""What has run together with the ink stays: unread lines, stripes, frames."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from tests.unit.imaging.pages import block_of, flat, inked, line
+from worker.imaging.composite import composite
+from worker.imaging.mask import find_region
+from worker.imaging.plan import Route
+from worker.imaging.preprocess import prepare
+from worker.job import Image, Mask, TextLine
+
+
+def mask_of(page: Image, text: TextLine, *others: TextLine) -> Mask:
+    region = find_region(page, block_of(text), others)
+    whole = np.zeros(page.shape[:2], np.uint8)
+    whole[region.box.slices] = region.mask
+    return whole
+
+
+def changed(before: Image, after: Image, by: int = 40) -> Mask:
+    return np.where(np.abs(after.astype(int) - before).max(axis=2) > by, 255, 0).astype(np.uint8)
+
+
+def test_an_unread_line_that_touches_the_text_and_comes_into_its_box_stays() -> None:
+    ground = flat(400, 160, (220, 210, 225))
+    below, _ = inked(ground, 20, 72, "6MTH 12MTH 18MTH", scale=0.9)
+    page, text = inked(below, 20, 50, "ABMWHQKXRS", scale=0.9)
+    page = cv2.GaussianBlur(page, (0, 0), 0.7).astype(np.uint8)
+    left, top, right = text.polygon[0, 0], text.polygon[0, 1], text.polygon[1, 0]
+    mask = mask_of(page, line(left, top, right, 77, "六个汉字文本"))
+    unread = changed(ground, below)
+    unread[:74] = 0  # the blur mixes the first row of its ink with the text's last
+    assert np.count_nonzero(mask & unread) < 0.05 * np.count_nonzero(unread)
+    ink = changed(ground, page, by=60)
+    ink[70:] = 0
+    assert not (ink & ~mask).any()
+
+
+def test_stripes_behind_the_text_are_erased_only_next_to_it() -> None:
+    ground = flat(400, 160)
+    for top in (20, 62, 104):
+        ground[top : top + 16] = (40, 60, 120)
+    page, text = inked(ground, 40, 50, colour=(200, 40, 30), scale=1.6, thickness=5)
+    mask = mask_of(page, text)
+    ink = changed(ground, page)
+    assert not (ink & ~mask).any()
+    beside = cv2.dilate(ink, np.ones((25, 25), np.uint8)) == 0
+    assert not mask[beside].any()
+
+
+def outlined_glyphs(page: Image, left: int, top: int) -> Image:
+    """Two white glyphs of 100 px with a broad black outline."""
+    drawn = page.copy()
+    strokes = [((10, 40), (90, 40)), ((50, 5), (50, 95)), ((50, 45), (12, 88)), ((50, 45), (88, 88))]
+    for colour, thickness in (((0, 0, 0), 24), ((255, 255, 255), 8)):
+        for start in (left, left + 110):
+            for one, two in strokes:
+                first, second = (start + one[0], top + one[1]), (start + two[0], top + two[1])
+                cv2.line(drawn, first, second, colour, thickness, cv2.LINE_AA)
+    return drawn
+
+
+def test_the_side_of_a_frame_stays_where_an_outline_lies_over_it() -> None:
+    ground = flat(420, 260)
+    cv2.rectangle(ground, (30, 20), (390, 240), (0, 0, 0), 4)
+    page = outlined_glyphs(ground, 34, 80)
+    assert page[120, 33].max() == 0  # the outline does reach the frame
+    mask = mask_of(page, line(32, 75, 250, 182))
+    side = np.zeros(page.shape[:2], bool)
+    side[30:230, 29:32] = True
+    assert not mask[side].any()
+    ink = changed(ground, page, by=0)
+    assert not (ink[:, 36:] & ~mask[:, 36:]).any()
+
+
+def test_a_frame_that_the_mask_touches_with_its_side_does_not_keep_it_from_being_filled() -> None:
+    ground = flat(420, 260)
+    cv2.rectangle(ground, (30, 20), (390, 240), (0, 0, 0), 4)
+    page = outlined_glyphs(ground, 34, 80)
+    block = block_of(line(32, 75, 250, 182))
+    region = find_region(page, block)
+    prepared = prepare(page, (block,), (region,), (256, 512))
+    assert prepared.routes[0] == (Route.FILL,)
+    plate = composite(page, prepared.fills)
+    assert np.count_nonzero(changed(ground, plate)) < 20
+
+
+def test_nothing_is_left_between_lines_of_one_block_that_touch() -> None:
+    ground = flat(400, 160, (220, 210, 225))
+    below, second = inked(ground, 20, 70, "ABMWHQKXRS", scale=0.9)
+    page, first = inked(below, 20, 50, "QXJGHMWKRB", scale=0.9)
+    page = cv2.GaussianBlur(page, (0, 0), 0.7).astype(np.uint8)
+    region = find_region(page, block_of(first, second))
+    mask = np.zeros(page.shape[:2], np.uint8)
+    mask[region.box.slices] = region.mask
+    assert not (changed(ground, page) & ~mask).any()

@@ -1,0 +1,96 @@
+"""Rows and columns foretell what is woven, and are believed nowhere else."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.imaging.pages import block_of, line
+from worker.imaging.composite import composite
+from worker.imaging.ground import Floats
+from worker.imaging.plan import Route
+from worker.imaging.preprocess import prepare
+from worker.imaging.weave import WeaveOptions, woven, wrongness
+from worker.job import Box, Image, Mask, Region
+
+
+def plaid(width: int, height: int, drift: float = 0.0) -> Floats:
+    """Two crossed bands of stripes; the rows wander by `drift` px."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    rows = 40 * np.sign(np.sin(2 * np.pi * (y + drift * np.sin(x / 70 + y / 50)) / 31))
+    columns = 30 * np.sign(np.sin(2 * np.pi * x / 43))
+    return np.asarray(cv2.GaussianBlur(128 + rows + columns, (0, 0), 1.0), np.float32)
+
+
+def hole(width: int, height: int) -> Mask:
+    mask = np.zeros((height, width), np.uint8)
+    mask[height // 2 - 10 : height // 2 + 10, width // 4 : -width // 4] = 255
+    return mask
+
+
+def blobs(width: int, height: int) -> Floats:
+    coarse = np.random.default_rng(7).uniform(0, 255, (height // 20, width // 20)).astype(np.float32)
+    return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(5, 80))
+def test_any_sum_of_rows_and_columns_is_followed(seed: int, reach: float) -> None:
+    random = np.random.default_rng(seed)
+    ground = random.uniform(-40, 40, (60, 1)) + random.uniform(-40, 40, (1, 90)) + 128
+    mask = hole(90, 60) > 0
+    foretold, seen = woven(ground.astype(np.float32), ~mask, reach)
+    assert foretold.shape == seen.shape == ground.shape
+    assert not seen[mask].any()
+    assert np.abs(foretold - ground)[mask].mean() < 12  # of ±80
+
+
+def test_bands_may_drift() -> None:
+    ground, mask = plaid(200, 120, drift=2.0), hole(200, 120)
+    assert wrongness(ground, mask == 0, mask, 16, WeaveOptions()) < 0.3
+    foretold, _ = woven(ground, mask == 0, 32)
+    assert np.abs(foretold - ground)[mask > 0].mean() < 12
+
+
+def test_something_else_near_by_has_no_say() -> None:
+    ground, mask = plaid(200, 120), hole(200, 120)
+    ground[:20] = 10
+    foretold, seen = woven(ground, mask == 0, 32)
+    assert seen[:15].mean() < 0.2 * seen[25:45].mean()
+    assert np.abs(foretold - ground)[mask > 0].mean() < 10
+
+
+@pytest.mark.parametrize("ground", [blobs(200, 120), 128 + np.hypot(*np.mgrid[-60:60, -100:100])])
+def test_a_picture_is_not_woven(ground: Floats) -> None:
+    mask = hole(200, 120)
+    assert wrongness(ground.astype(np.float32), mask == 0, mask, 16, WeaveOptions()) > 1
+
+
+def test_what_cannot_be_told_is_not_believed() -> None:
+    mask = np.full((40, 60), 255, np.uint8)
+    assert wrongness(np.zeros((40, 60), np.float32), mask == 0, mask, 16, WeaveOptions()) == np.inf
+
+
+def test_plaid_goes_on_under_a_whole_polygon() -> None:
+    grey = plaid(500, 300, drift=5.0) + 12 * np.random.default_rng(1).normal(0, 1, (300, 500))
+    ground: Image = (
+        np.rint(np.stack([grey, 0.8 * grey, 0.5 * grey + 60], axis=2)).clip(0, 255).astype(np.uint8)
+    )
+    box = Box(150, 120, 350, 160)
+    page = ground.copy()
+    page[box.slices] = (250, 20, 20)
+    mask = np.full((box.height, box.width), 255, np.uint8)
+    block = block_of(line(box.left, box.top, box.right, box.bottom))
+    prepared = prepare(page, [block], [Region(0, box, mask, np.zeros_like(mask))], (256, 512))
+    assert prepared.routes[0] == (Route.TEXTURE,)
+    plate = composite(page, prepared.fills)
+    assert np.array_equal(np.delete(plate, np.s_[120:160], axis=0), np.delete(ground, np.s_[120:160], axis=0))
+    inner = (slice(123, 157), slice(153, 347))
+    telea = cv2.inpaint(
+        page, cv2.copyMakeBorder(mask, 120, 140, 150, 150, cv2.BORDER_CONSTANT), 5, cv2.INPAINT_TELEA
+    )
+    ours, theirs = (np.abs(one[inner].astype(int) - ground[inner]).mean() for one in (plate, telea))
+    assert ours < 0.5 * theirs  # grain of its own, where the truth has another
