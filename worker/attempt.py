@@ -110,7 +110,8 @@ class Attempts:
             _log.info("dependency.back", dependency=dependency)
         timings = {stage: round(spent, 1) for stage, spent in result.timings_ms.items()}
         _log.info("job.done", status=result.status, timings_ms=timings)
-        usage = result.usage + claim.spent if result.usage is not None else None
+        spent = claim.spent + (result.usage or FREE)
+        usage = None if result.usage is None and spent == FREE else spent
         final = replace(result, attempts=claim.deliveries, usage=usage)
         return partial(self._queue.ack, claim, schemas.dump_result(final))
 

@@ -105,7 +105,8 @@ async def _ask_memory(url: str, stack: AsyncExitStack) -> str:
         # The server speaks of the variable that it is usually named by.
         message = error.message.replace("REDIS_URL", "TRANSLATION_MEMORY_URL")
         raise QueueUnavailable(f"{message}; translations are not remembered") from None
-    return line
+    # What endangers jobs, a Redis that evicts, is welcome here.
+    return line.partition(", ")[0]
 
 
 def _look_for_fonts(settings: Settings) -> str:

@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,9 @@ from worker.settings import (
     read_group,
 )
 from worker.submit import build_message, read_ocr
+
+#: The OCR result of a picture that comes without one.
+ReadText = Callable[[Path], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +59,18 @@ async def translate_images(request: TranslateRequest, console: Console) -> int:
     await asyncio.to_thread(request.out.mkdir, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="operate-translate-") as scratch:
         settings = _settings(request, Path(scratch))
+        read = open_ocr().read_file
         async with open_pipeline(settings, local_source(settings), local_store(settings)) as pipeline:
-            statuses = [await _translate(pipeline, image, request, console) for image in request.images]
+            statuses = [await _translate(pipeline, read, image, request, console) for image in request.images]
     return statuses.count(JobStatus.FAILED)
 
 
 async def _translate(
-    pipeline: Pipeline, image: Path, request: TranslateRequest, console: Console
+    pipeline: Pipeline, read: ReadText, image: Path, request: TranslateRequest, console: Console
 ) -> JobStatus:
     message = build_message(str(image), None, "local", "image")
     try:
-        message["ocr_result"] = await _ocr_result(image, request)
+        message["ocr_result"] = await _ocr_result(read, image, request)
         result = await pipeline.run(schemas.parse_job(json.dumps(message).encode(), request.language))
     except SettingsError:
         raise
@@ -80,9 +84,9 @@ async def _translate(
     return result.status
 
 
-async def _ocr_result(image: Path, request: TranslateRequest) -> Any:
+async def _ocr_result(read: ReadText, image: Path, request: TranslateRequest) -> Any:
     if request.ocr is None:
-        return await open_ocr().read_file(image)
+        return await read(image)
     return await asyncio.to_thread(read_ocr, request.ocr)
 
 

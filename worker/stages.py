@@ -33,7 +33,7 @@ from worker.rendering.fonts import FontSet
 from worker.rendering.measured import MeasuredPage
 from worker.rendering.sheet import Sheet, sheet_of
 from worker.rendering.sheet_file import dump_layout
-from worker.rendering.typeset import typeset
+from worker.rendering.typeset import Typeset, typeset
 from worker.translation.glossary import Glossary
 from worker.translation.han import needs_translation
 from worker.translation.prompt import Languages, PageText
@@ -91,7 +91,7 @@ class Rendered:
     #: With what typesetting has to say about them.
     translations: tuple[Translation, ...]
     #: The page without the text of the translated blocks, and how they were set on it (see rendering.sheet):
-    #: what a person needs to edit a line; None where there are none.
+    #: what a person needs to edit a translation; None where there are none.
     plate: Page | None = None
     sheet: Sheet | None = None
     #: Translations that had to be set below the legible size, or could not be set.
@@ -220,13 +220,7 @@ def render(
         language,
         measured=earlier.measured if earlier else None,
     )
-    said = replace(
-        untouched,
-        translations=typesetting.translations,
-        too_long=typesetting.too_long,
-        measured=typesetting.measured,
-        missing={each.block_id: each.missing for each in typesetting.outcomes if each.missing},
-    )
+    said = _with_findings(untouched, typesetting)
     if not any(answer.status is BlockStatus.TRANSLATED for answer in typesetting.translations):
         return said
     drawn = {answer.block_id for answer in said.translations if answer.status is BlockStatus.TRANSLATED}
@@ -237,6 +231,16 @@ def render(
         status=JobStatus.COMPLETED,
         plate=plate,
         sheet=sheet_of(typesetting, opened.chosen, language),
+    )
+
+
+def _with_findings(rendered: Rendered, typesetting: Typeset) -> Rendered:
+    return replace(
+        rendered,
+        translations=typesetting.translations,
+        too_long=typesetting.too_long,
+        measured=typesetting.measured,
+        missing={each.block_id: each.missing for each in typesetting.outcomes if each.missing},
     )
 
 

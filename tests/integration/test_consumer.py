@@ -216,6 +216,21 @@ async def test_a_stop_is_not_swallowed_while_redis_is_busy(bench: Bench) -> None
             stop.set()
 
 
+async def test_what_was_paid_is_not_forgotten_where_the_last_run_paid_nothing(bench: Bench) -> None:
+    failures: list[WorkerError] = [StoreUnavailable("503")]
+
+    async def job(job: Job) -> Result:
+        if failures:
+            charge(Usage(100, 10, 0.25))
+            raise failures.pop()
+        return replace(await succeed(job), usage=None)
+
+    await bench.push(message())
+    async with bench.consuming(job):
+        result = await bench.result()
+    assert result["usage"] == {"input_tokens": 100, "output_tokens": 10, "cost_usd": 0.25}
+
+
 async def test_a_result_says_what_all_runs_of_the_job_cost(bench: Bench) -> None:
     failures: list[WorkerError] = [StoreUnavailable("503"), InpainterUnavailable("away")]
 

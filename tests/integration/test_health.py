@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import redis
 from prometheus_client.parser import text_string_to_metric_families
+from structlog.testing import capture_logs
 
 from worker.adapters.redis_backlog import RedisBacklog
 from worker.adapters.triton import TritonInpainter, TritonOptions
@@ -131,10 +132,12 @@ async def test_a_port_that_is_taken_does_not_stop_the_worker() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        async with Monitor(Readiness([], asyncio.Event()), backlog).listen(
-            "127.0.0.1", other.getsockname()[1]
-        ):
-            pass
+        with capture_logs() as logs:
+            async with Monitor(Readiness([], asyncio.Event()), backlog).listen(
+                "127.0.0.1", other.getsockname()[1]
+            ):
+                pass
+    assert [entry["event"] for entry in logs] == ["metrics.not_served"]
     await backlog.close()
 
 

@@ -48,6 +48,7 @@ def _to_srgb(opened: Pillow.Image) -> Pillow.Image:
 
 
 def _converted(opened: Pillow.Image, source: object, target: object) -> Pillow.Image:
+    # Pillow's types leave out profiles that were made, not read
     converted = ImageCms.profileToProfile(opened, source, target, outputMode="RGB")  # type: ignore[arg-type]
     if converted is None:
         raise ImageCms.PyCMSError("no conversion")

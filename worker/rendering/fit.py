@@ -81,10 +81,10 @@ def find_fits(
     fits: list[Fit] = []
     rooms: list[tuple[Rect, float]] = []
     more: Iterator[tuple[Rect, float]] | None = None
+    shaped = shape_whole(
+        fonts, candidate.text, candidate.language, candidate.style.weight, candidate.style.serif
+    )
     for weakest in (Strength.FREE, Strength.WEAK, Strength.LAST_RESORT):
-        shaped = shape_whole(
-            fonts, candidate.text, candidate.language, candidate.style.weight, candidate.style.serif
-        )
         paragraph = measure(candidate.text, shaped, candidate.language, weakest)
         flaw = _FLAW[weakest]
         if more is None:

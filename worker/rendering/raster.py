@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -11,6 +12,17 @@ from numpy.typing import NDArray
 from worker.rendering.fonts import Shaped
 
 Coverage = NDArray[np.float32]
+
+
+def rasterise_alone(shaped: Shaped, size: float) -> Coverage:
+    """Coverage, 0..1, of one line by itself, with a little room around it: to compare a source with.
+
+    Args:
+        shaped: The line.
+        size: Font size in px.
+    """
+    room = (math.ceil(1.3 * size) + 2, math.ceil(shaped.advance * size) + 2)
+    return rasterise([(shaped, 1.0, size + 1.0)], size, room)
 
 
 def rasterise(

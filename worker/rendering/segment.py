@@ -51,8 +51,8 @@ _IDEOGRAPHS = {"ID", "EB", "EM", "NS", "IN"}
 
 #: Particles and endings that must not open a line when a Korean word has to be cut.
 _PARTICLE = regex.compile(
-    r"(?:은|는|이|가|을|를|의|에|와|과|도|로|만|나|요|다|며|고|께|에서|에게|으로|까지|부터|처럼|보다|하고|이나|마다|밖에|면서|지만|는데|으며|입니다|합니다|습니다|니다|니까|세요|어요|아요|"
-    r"해요|네요|지요|까요|에요|예요|려요|들|적|씩|쯤|째|뿐)"
+    r"(?:은|는|이|가|을|를|의|에|와|과|도|로|만|나|요|다|며|고|께|에서|에게|으로|까지|부터|처럼|보다|하고|이나|"
+    r"마다|밖에|면서|지만|는데|으며|입니다|합니다|습니다|니다|니까|세요|어요|아요|해요|네요|지요|까요|에요|예요|려요|들|적|씩|쯤|째|뿐)"
     r"(?=[^\p{Hangul}]|$)"
 )
 _COUNTERS = (
@@ -65,7 +65,8 @@ _BOUND = tuple(
     regex.compile(pattern)
     for pattern in (
         # A number and, behind it, what it counts or measures; a word that only introduces a number.
-        rf"\p{{Nd}}\s+(?=(?:%|‰|°[CF]|[℃℉°$€£¥₩㎖㎎㎏㎝㎜㎡]|(?:{_UNITS})(?!\p{{L}})|(?:{_COUNTERS}))(?!\p{{Latin}}))",
+        r"\p{Nd}\s+(?=(?:%|‰|°[CF]|[℃℉°$€£¥₩㎖㎎㎏㎝㎜㎡]"
+        rf"|(?:{_UNITS})(?!\p{{L}})|(?:{_COUNTERS}))(?!\p{{Latin}}))",
         r"(?:(?<!\S)(?:제|약|각|총|단)|\b(?:No\.|SPF|PA|Vol\.|Ver\.|Type))\s+(?=\p{Nd})",
         # An operator between two numbers; a sign that stands alone opens no line.
         r"[\p{Nd}%℃]\p{L}{0,3}\s+[-+×*xX~–—/=]\s+(?=\p{Nd})",
@@ -76,8 +77,6 @@ _BOUND = tuple(
 )
 #: Model numbers, URLs: tokens whose inner hyphens and slashes are no place to break while any other is left.
 _CODE = regex.compile(r"(?<!\S)(?=\S*\d)(?=\S*[A-Za-z])[A-Za-z0-9][A-Za-z0-9./_-]*")
-
-
 #: A/S, Type-C, 남/여: one letter is no line's whole share of a token.
 _SHORT = regex.compile(r"(?<!\p{L})\p{L}[-/]\p{L}|\p{L}[-/]\p{L}(?!\p{L})")
 

@@ -7,13 +7,11 @@ by setting it in our own sans face.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from worker.rendering.colour import Pixels, quantile
 from worker.rendering.fonts import FontSet
-from worker.rendering.raster import rasterise
+from worker.rendering.raster import rasterise_alone
 
 #: Below this font size (px) hairlines and stems are both about one px wide: serifs cannot be told.
 LEAST_SIZE = 18.0
@@ -48,8 +46,7 @@ def has_serifs(coverage: Pixels | None, size: float, text: str, weight: int, fon
     if ratio is None or ratio >= _THIN * _MOST_EVEN:
         return False
     shaped = fonts.shape(text[:_LONGEST_TRIAL], "zh", weight)
-    room = (math.ceil(1.3 * size) + 2, math.ceil(shaped.advance * size) + 2)
-    own = _evenness(rasterise([(shaped, 1.0, size + 1.0)], size, room), size)
+    own = _evenness(rasterise_alone(shaped, size), size)
     return own is not None and ratio < _THIN * own
 
 

@@ -23,6 +23,7 @@ from worker.rendering.frame import Frame, Rect
 from worker.rendering.ground import CLEARANCE, CLEARANCE_IN_BALLOON, Neighbourhood
 from worker.rendering.ink import HAN_BOTTOM, HAN_TOP, MOST_BEARING, Ink, InkLine
 from worker.rendering.layout import LONGEST_TEXT, PlacedBlock, PlacedLine, extents, place
+from worker.rendering.paragraph import shape_whole
 from worker.rendering.perspective import Warp
 from worker.rendering.segment import clean
 from worker.rendering.style import Style
@@ -160,7 +161,7 @@ def _as_it_stands(block: SheetBlock, language: str, fonts: FontSet) -> PlacedBlo
 def _drawable(block: SheetBlock, language: str, fonts: FontSet) -> str:
     """The translation without what no font can show."""
     text = clean(block.translation)
-    missing = fonts.shape(text.replace("\n", " "), language, block.style.weight, block.style.serif).missing
+    missing = shape_whole(fonts, text, language, block.style.weight, block.style.serif).missing
     return "".join(char for char in text if char not in missing).strip()
 
 
@@ -184,7 +185,10 @@ def _set_again(
     frame, stacked = placed.frame, _is_stacked(placed)
     obstacles = tuple(frame.rect_around(other.body) for other in others)
     clearance = CLEARANCE_IN_BALLOON if stacked else CLEARANCE
-    around = Neighbourhood(plate, frame, placed.room, obstacles, placed.size, clearance=clearance)
+    outlined = placed.style.outline is not None
+    around = Neighbourhood(
+        plate, frame, placed.room, obstacles, placed.size, clearance=clearance, outlined=outlined
+    )
     starts = []
     for line in placed.lines:
         left = fonts.shape(line.text, placed.language, placed.style.weight, placed.style.serif).left

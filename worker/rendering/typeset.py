@@ -14,6 +14,7 @@ from worker.rendering.fit import capacity_of
 from worker.rendering.fonts import FontSet
 from worker.rendering.layout import PlacedBlock, lay_out
 from worker.rendering.measured import MeasuredPage, measure_page
+from worker.rendering.paragraph import shape_whole
 from worker.rendering.segment import clean
 
 
@@ -50,10 +51,15 @@ class Typeset:
     outcomes: tuple[Outcome, ...]
     #: The translations as they came, with what typesetting has to say about them.
     translations: tuple[Translation, ...]
-    #: Those that had to be set below the legible size, or could not be set.
-    too_long: tuple[TooLong, ...]
     #: What setting other translations of the same blocks need not measure again.
     measured: MeasuredPage
+
+    @property
+    def too_long(self) -> tuple[TooLong, ...]:
+        """Those that had to be set below the legible size, or could not be set."""
+        return tuple(
+            TooLong(each.block_id, each.capacity) for each in self.outcomes if each.capacity is not None
+        )
 
 
 def typeset(
@@ -87,11 +93,8 @@ def typeset(
     """
     options = options or LayoutOptions()
     region_of = {region.block_id: region for region in regions}
-    text_of = {
-        answer.block_id: clean(answer.text or "")
-        for answer in translations
-        if answer.status is BlockStatus.TRANSLATED
-    }
+    told = [answer for answer in translations if answer.status is BlockStatus.TRANSLATED]
+    text_of = {answer.block_id: clean(answer.text or "") for answer in told}
     chosen = [block for block in blocks if block.id in text_of and block.id in region_of]
     staying = [*kept, *(block for block in blocks if block.id not in text_of)]
     if measured is None or measured.block_ids != tuple(block.id for block in chosen):
@@ -108,10 +111,7 @@ def typeset(
     for outcome in outcomes:
         if outcome.placed is not None:
             draw(rgb, outcome.placed, fonts)
-    too_long = tuple(
-        TooLong(outcome.block_id, outcome.capacity) for outcome in outcomes if outcome.capacity is not None
-    )
-    return Typeset(rgb, plate, outcomes, _with_outcomes(translations, outcomes), too_long, measured)
+    return Typeset(rgb, plate, outcomes, _with_outcomes(translations, outcomes), measured)
 
 
 def _with_outcomes(
@@ -138,9 +138,7 @@ def _with_texts(
     filled = []
     for candidate in candidates:
         text = texts[candidate.block_id]
-        lost = fonts.shape(
-            text.replace("\n", " "), language, candidate.style.weight, candidate.style.serif
-        ).missing
+        lost = shape_whole(fonts, text, language, candidate.style.weight, candidate.style.serif).missing
         missing[candidate.block_id] = lost
         text = "".join(char for char in text if char not in lost).strip()
         filled.append(replace(candidate, text=text, language=language))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import cv2
 import numpy as np
 
 from worker.rendering.colour import RGB, Pixels, dot, quantile
 from worker.rendering.fonts import FontSet
 from worker.rendering.look import Look
-from worker.rendering.raster import rasterise
+from worker.rendering.raster import rasterise_alone
 from worker.rendering.serif import stem_width
 
 #: Weights at which the text is set for comparison, and how much of it.
@@ -44,8 +42,7 @@ def measure_weight(
     widths: dict[int, float] = {}
     for trial in _TRIAL_WEIGHTS:  # from the middle outward: two trials around the answer are enough
         shaped = fonts.shape(text, "zh", trial)
-        room = (math.ceil(1.3 * size) + 2, math.ceil(shaped.advance * size) + 2)
-        widths[trial] = width_of(rasterise([(shaped, 1.0, size + 1.0)], size, room))
+        widths[trial] = width_of(rasterise_alone(shaped, size))
         if min(widths.values()) <= share <= max(widths.values()):
             break
     trials = sorted(widths)

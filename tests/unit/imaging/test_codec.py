@@ -67,6 +67,7 @@ def test_jpeg_keeps_tables_subsampling_and_progression(subsampling: int, progres
     page = decode(payload, max_pixels=LIMIT)
     encoded = encode(page, page.rgb)
     source, again = reopened(payload), reopened(encoded.payload)
+    # only the JPEG class has them
     assert again.quantization == source.quantization  # type: ignore[attr-defined]
     assert again.info.get("progressive") == source.info.get("progressive")
     assert again.info["dpi"] == (300, 300)

@@ -1,4 +1,5 @@
--- Say that a claimed job runs from now on: a crash before that is not held against it (see identify.lua, reap.lua).
+-- Say that a claimed job runs from now on: a crash before that is not held against it (see identify.lua and
+-- reap.lua).
 -- KEYS claims, jobs
 -- ARGV claim id, prefix of meta hashes
 -- Returns 1, or 0 when the claim is no longer held.

@@ -1,8 +1,8 @@
 -- Claim jobs: first what BLMOVE left in the own inbox, then this worker's share of what waits in the queue.
 -- KEYS queue, inbox, claims, lease, workers, taken, unread
 -- ARGV worker, lease seconds, how many claim ids were asked with before, claim ids…
--- Returns {claim id, payload, how often it took a worker down that had not read it yet, …}. An id that was asked
--- with before answers as it did then: its reply was lost.
+-- Returns {claim id, payload, how often a worker died before it had read it, …}. An id that was asked with
+-- before answers as it did then: its reply was lost.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local deadline = now + tonumber(ARGV[2])

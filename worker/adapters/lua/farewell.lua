@@ -1,7 +1,7 @@
 -- Sign off: the inbox back to the head of the queue, and the heartbeat ended.
 -- KEYS queue, inbox, workers
 -- ARGV worker
--- The worker stays known for a while, so that what a BLMOVE still in the server brings is found by the reaper.
+-- The worker stays known for a while: what a BLMOVE still in the server brings is found by the reaper.
 local payload = redis.call('RPOP', KEYS[2])
 while payload do
   redis.call('LPUSH', KEYS[1], payload)

@@ -1,9 +1,9 @@
 -- The end of a job: hand its result on, record it, drop the claim; bury the payload if it failed.
 -- KEYS claims, lease, jobs, hosting list, dead list, unread
--- ARGV claim id, its job (a Redis that lost the end of its log may not know it), prefix of meta hashes, prefix of
---      records, result, result compressed, seconds to keep the record, envelope (a JSON object) or ''
--- Returns 1, or 0 when the claim is no longer held: its job belongs to another, or was finished by this very call
--- before its reply was lost. Either way nothing is pushed, so the call is safe to repeat.
+-- ARGV claim id, its job (a Redis that lost the end of its log may not know it), prefix of meta hashes,
+--      prefix of records, result, result compressed, seconds to keep the record, envelope (JSON object) or ''
+-- Returns 1, or 0 when the claim is no longer held: its job belongs to another, or was finished by this very
+-- call before its reply was lost. Either way nothing is pushed, so the call is safe to repeat.
 -- Dropping comes before writing, so that a Redis out of memory can still be emptied.
 if redis.call('EXISTS', KEYS[6]) == 1 then
   local payload = redis.call('HGET', KEYS[1], ARGV[1])

@@ -1,7 +1,7 @@
 -- Say which jobs claims are for, count the deliveries, and learn what is known of those jobs.
 -- KEYS claims, lease, jobs, delayed, unread
--- ARGV prefix of meta hashes, prefix of records, seconds to remember a job, seconds a twin waits, then for each
---      claim: its id, its job, 1 where the payload was read
+-- ARGV prefix of meta hashes, prefix of records, seconds to remember a job, seconds a twin waits, then for
+--      each claim: its id, its job, 1 where the payload was read
 -- Returns for each claim: false when it was lost, or waits since its job is running already; else
 -- {age in s, record or '', name, value, … of its meta hash}. Safe to repeat: a delivery is counted once.
 -- A job whose worker has crashed before may be one of many that did nothing: until begin.lua it only waits.

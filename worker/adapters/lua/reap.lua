@@ -1,7 +1,7 @@
 -- Give back what dead workers held, and promote retries that are due. At most 100 of each in one call.
 -- KEYS queue, claims, lease, jobs, workers, delayed, unread
--- ARGV prefix of inboxes, prefix of meta hashes, seconds to remember a job, seconds after which a silent worker is
---      forgotten
+-- ARGV prefix of inboxes, prefix of meta hashes, seconds to remember a job, seconds after which a silent
+--      worker is forgotten
 -- Returns {expired claims, payloads from inboxes, promoted retries}.
 -- Removing comes before writing, so that a Redis out of memory can still be emptied.
 local time = redis.call('TIME')

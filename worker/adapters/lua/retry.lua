@@ -1,12 +1,13 @@
--- Give a job back: to the head of the queue at once and uncounted, or after a delay, with its failure counted.
+-- Give a job back: at once, to the head of the queue and uncounted; or after a delay, its failure counted.
 -- KEYS claims, lease, jobs, queue, delayed
--- ARGV claim id, its job or '' where the worker does not know it, prefix of meta hashes, delay in seconds, code of
---      the error or '' (at once, forget this delivery), what the job has cost or ''
--- Returns 1, or 0 when the claim is no longer held. A Redis that lost the end of its log may not know the job either.
+-- ARGV claim id, its job or '' where the worker does not know it, prefix of meta hashes, delay in seconds,
+--      code of the error or '' (at once, forget this delivery), what the job has cost or ''
+-- Returns 1, or 0 when the claim is no longer held.
 local payload = redis.call('HGET', KEYS[1], ARGV[1])
 if not payload then
   return 0
 end
+-- A Redis that lost the end of its log may not know the job.
 local meta = ARGV[3] .. (redis.call('HGET', KEYS[3], ARGV[1]) or ARGV[2])
 redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
