@@ -83,6 +83,8 @@ class Region:
     mask: Mask
     #: Glyph bodies alone (no edge, no outline), same shape; all zero where text and ground do not separate.
     strokes: Mask
+    #: Small things beside them that stay, same shape: letters that the OCR engine did not read; None if none.
+    unread: Mask | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from worker.imaging import ground
-from worker.imaging.joined import plain_rim, row_of, told_apart
+from worker.imaging.joined import plain_rim, row_of, shade, told_apart, without_lights
 from worker.imaging.pixels import (
     beyond,
     both,
@@ -35,6 +35,9 @@ from worker.job import Image, Mask
 
 #: Departures of so many levels are more than ripples.
 _STRONG = 30
+#: Ink of one colour is no thicker than twice this share of the text's height; and steps of so many levels
+#: from pixel to pixel part two colours.
+_THICKEST, _STEP = 0.3, 60
 #: Which of the combinations of four bits count for what: all; those with the first bit, the second, both of
 #: these, the third, the fourth.
 _SUMS = np.array(
@@ -59,6 +62,8 @@ class Ink:
     plain: Image | None = None
     #: Px of an outline in one of the ground's own colours.
     rim: int = 0
+    #: Whether more of the line departs from the ground than was taken for ink.
+    doubtful: bool = False
 
     def faint_end(self, pixels: Image, mask: Mask, options: MaskOptions) -> int:
         """How many px of a shadow's end lie outside a mask: no pixel shows it, all together do."""
@@ -112,10 +117,13 @@ def departures(scene: Scene, ring_reach: float, ink_reach: float, options: MaskO
     if found is None:
         return None
     mask, others = found
+    if sigma > options.drawn:
+        mask = without_lights(scene, mask, bold, allowed, options)
     ripples = _ripples(scene, mask, departure, candidates, sigma, options)
     behind = cv2.countNonZero(both(less(bold, mask), scene.inside))
     rim = plain_rim(scene, mask, options) if behind > options.printed * size else 0
-    return Ink(mask, departure, ripples, sigma, others, plain, rim)
+    doubtful = behind > cv2.countNonZero(both(mask, scene.inside))
+    return Ink(mask, departure, ripples, sigma, others, plain, rim, doubtful)
 
 
 def _ripples(
@@ -184,8 +192,18 @@ def unlike_ring(scene: Scene, options: MaskOptions) -> Ink | None:
         return None
     mask, others = found
     depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
-    if depth.max() > max(3.0, 0.3 * scene.text_height):
-        return None
+    thickest = max(3.0, _THICKEST * scene.text_height)
+    if depth.max() > thickest:
+        # outlines run together, but neither they nor the bodies are that thick; a sign or a light is
+        plain = less(mask, _edges(scene.pixels))
+        if cv2.distanceTransform(plain, cv2.DIST_L2, 3).max() > thickest:
+            return None
     grown_mask = widened(mask, square(1))
-    rim = plain_rim(scene, grown_mask, options)
+    rim = max(plain_rim(scene, grown_mask, options), shade(scene, grown_mask, options))
     return Ink(grown_mask, depth.astype(np.uint8), np.zeros_like(mask), options.noisy, others, rim=rim)
+
+
+def _edges(pixels: Image) -> Mask:
+    """Where one colour meets another."""
+    steps = cv2.morphologyEx(pixels, cv2.MORPH_GRADIENT, square(1)).astype(np.uint8)
+    return beyond(ground.departure(steps), _STEP)

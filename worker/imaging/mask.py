@@ -23,6 +23,7 @@ from worker.imaging.pixels import (
     level_counts,
     some_of,
     square,
+    those,
     widened,
 )
 from worker.imaging.quads import bounding_box
@@ -52,33 +53,34 @@ def find_region(
     reach = max(6.0, options.ring * block.text_height) + options.most_growth + options.noisy_growth
     box = bounding_box(np.concatenate([line.polygon for line in block.lines]), width, height, reach)
     mask = np.zeros((box.height, box.width), np.uint8)
-    strokes = np.zeros_like(mask)
+    strokes, unread = np.zeros_like(mask), np.zeros_like(mask)
     near = _reaching([line.polygon for line in others], box)
     own = [line.polygon for line in block.lines]
     for line in block.lines:
         crop = bounding_box(line.polygon, width, height, options.farthest(block.text_height))
         beside = _reaching(near, crop) if len(own) > 1 else near
         scene = Scene.around(rgb, line.polygon, own, beside, crop, block.text_height)
-        line_mask, line_strokes = _line_ink(scene, options)
+        line_mask, line_strokes, line_others = _line_ink(scene, options)
         rows, columns = _within(crop, box)
         mask[rows, columns] |= line_mask
         strokes[rows, columns] |= line_strokes
-    return Region(block.id, box, mask, strokes)
+        unread[rows, columns] |= line_others
+    return Region(block.id, box, mask, strokes, _letters(less(unread, mask), block.text_height, options))
 
 
-def _line_ink(scene: Scene, options: MaskOptions) -> tuple[Mask, Mask]:
-    """Mask and strokes of one line, in its crop."""
+def _line_ink(scene: Scene, options: MaskOptions) -> tuple[Mask, Mask, Mask]:
+    """Mask and strokes of one line, and ink of other things, in its crop."""
     if not scene.inside.size:
-        return scene.inside, scene.inside
+        return scene.inside, scene.inside, scene.inside
     ink = None
     if scene.inside.any():
-        ink = (
-            departures(scene, options.ring, options.reach, options)
-            or departures(scene, options.rim, options.rim, options)
-            or unlike_ring(scene, options)
-        )
+        ink = departures(scene, options.ring, options.reach, options)
+        ink = ink or departures(scene, options.rim, options.rim, options)
+        if ink is None or ink.doubtful:
+            ink = unlike_ring(scene, options) or ink
     if ink is None:
-        return scene.grown(options.polygon_growth), np.zeros_like(scene.inside)
+        nothing = np.zeros_like(scene.inside)
+        return scene.grown(options.polygon_growth), nothing, nothing
     growth = options.px_growth(scene.text_height)
     if ink.noise > options.noisy:
         growth += options.noisy_growth  # the faint end of a shadow drowns in the ground's own noise
@@ -87,7 +89,23 @@ def _line_ink(scene: Scene, options: MaskOptions) -> tuple[Mask, Mask]:
     if end:
         mask = widened(mask, disc(end))
     mask = less(mask, either(scene.foreign, ink.others))
-    return mask, _bodies(scene.pixels, ink)
+    beside = (
+        ink.others if ink.plain is not None else np.zeros_like(mask)
+    )  # on busy ground they are the ground
+    return mask, _bodies(scene.pixels, ink), beside
+
+
+def _letters(others: Mask, text_height: float, options: MaskOptions) -> Mask | None:
+    """What of the other things is as small as a letter, with its soft edge; not what the box cuts off."""
+    if not others.any():
+        return None
+    _, components, sizes, _ = cv2.connectedComponentsWithStats(others, connectivity=8)
+    labels = np.asarray(components, np.int32)
+    small = sizes[:, (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT)].max(axis=1) <= options.letter * text_height
+    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        small[edge] = False
+    small[0] = False
+    return widened(those(small, labels), square(options.least_growth + 1)) if small.any() else None
 
 
 def _bodies(pixels: Image, ink: Ink) -> Mask:

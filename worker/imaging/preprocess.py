@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -20,6 +20,9 @@ from worker.imaging.site import Site
 from worker.imaging.texture import Cloth
 from worker.imaging.windows import plan_windows
 from worker.job import Box, Image, Mask, Patch, Polygon, Region, TextBlock
+
+#: Deviation in levels of the ground that letters stand on, where those were not read.
+_PAPER = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +79,7 @@ def prepare(
         raise ValueError("each block needs its own region, in the same order")
     if not tile_sizes:
         raise ValueError("no tile size is served")
-    text = _Text(_Placed.of(regions), tuple(kept), _extents(kept))
+    text = _Text(_Placed.of(regions), _Placed.unread(regions), tuple(kept), _extents(kept))
     fills: list[Patch] = []
     holes: list[Hole] = []
     routes: dict[int, tuple[Route, ...]] = {}
@@ -114,6 +117,12 @@ class _Placed:
         boxes = [item.box for item in items]
         return cls(boxes, [item.mask for item in items], _corners(boxes))
 
+    @classmethod
+    def unread(cls, regions: Sequence[Region]) -> _Placed:
+        found = [(region.box, region.unread) for region in regions if region.unread is not None]
+        boxes = [box for box, _ in found]
+        return cls(boxes, [mask for _, mask in found], _corners(boxes))
+
     def over(self, box: Box) -> Mask:
         """Everything inside a box."""
         mask = np.zeros((box.height, box.width), np.uint8)
@@ -127,6 +136,8 @@ class _Text:
     """All text of the page: what is erased, and what stays."""
 
     ink: _Placed
+    #: Beside it, and not read by the OCR engine.
+    unread: _Placed
     kept: tuple[Polygon, ...]
     #: Of the kept text's bounding boxes, as `_Placed.corners`.
     extents: NDArray[np.intp]
@@ -139,6 +150,13 @@ class _Text:
         return Site(
             box, rgb[box.slices], moved(hole.mask, hole.box, box), free, free & (kept == 0), text_height
         )
+
+    def without_unread(self, site: Site) -> Site | None:
+        """A site whose ground leaves out what stands there unread; None if nothing, or mostly that, does."""
+        unread = self.unread.over(site.box) > 0
+        free = site.blank & ~unread  # text that stays is no ground either
+        around = [np.count_nonzero(ground) for ground in (site.free, free)]
+        return replace(site, free=free, blank=free) if around[0] > around[1] else None
 
 
 def _extents(polygons: Sequence[Polygon]) -> NDArray[np.intp]:
@@ -217,6 +235,10 @@ def _fill(
     if continued is not None:
         return continued
     ground = fill_drawing(site, options.fill)
+    if ground is None and (lettered := text.without_unread(site)) is not None:
+        ground = fill_ground(lettered, replace(options.fill, most_noise=_PAPER))
+        if ground is not None and is_spotted(site, ground, options.pattern):
+            ground = None
     if ground is not None:
         return _patch(hole.block_id, ground, site.box, site.mask), Route.FILL
     for reach, most_wrong in options.texture.looks(text_height):

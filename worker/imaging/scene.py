@@ -61,6 +61,8 @@ class MaskOptions:
     own_at_edge: float = 0.85
     #: Bold ink just outside the box, as a share of that in it, from which on it may be another row of text.
     neighbours: float = 0.02
+    #: What is no larger than this beside the line may be letters that the OCR engine did not read.
+    letter: float = 1.5
     #: Share of the box from which on bold things behind the ink may hide an outline.
     printed: float = 0.05
     #: A component of ink that leaves the box, and whole-polygon masks, go this far out.

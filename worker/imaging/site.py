@@ -9,10 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging import ground
+from worker.imaging.ground import Floats
 from worker.job import Box, Image, Mask
 
 #: Pairs of neighbouring pixels that tell the noise.
 _MOST_COMPARED = 1500
+#: Shades of a channel that are told apart, the share of the ground near the ink that makes one usual, and
+#: px around each of which most must show usual ones.
+_SHADES, _LEAST_USUAL, _AROUND = 16, 0.0005, (5, 5)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,3 +59,21 @@ def roughness(pixels: Image, ring: NDArray[np.bool_]) -> float:
 def grown(mask: Mask, px: int) -> NDArray[np.bool_]:
     """What lies within so many px (diagonally too) of a mask."""
     return cv2.dilate(mask, np.ones((2 * px + 1, 2 * px + 1), np.uint8)) > 0
+
+
+def alike(pixels: Floats, near: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where the colours are those seen near the ink: beyond a cloth's edge lies something else.
+
+    Args:
+        pixels: (H, W, 3) levels.
+        near: The ground near the ink, (H, W).
+    """
+    side = _SHADES + 2  # nothing in the outermost, so that no shade neighbours across the ends
+    red, green, blue = cv2.split((pixels * (_SHADES / 256)).astype(np.uint16) + 1)
+    shades = (red * side + green) * side + blue
+    counts = np.bincount(shades[near], minlength=side**3).reshape(side, side, side)
+    usual = counts > _LEAST_USUAL * counts.sum()
+    for axis in range(3):
+        usual |= np.roll(usual, 1, axis) | np.roll(usual, -1, axis)
+    share = cv2.blur(usual.ravel()[shades].astype(np.float32), _AROUND)
+    return np.asarray(share > 0.5, np.bool_)

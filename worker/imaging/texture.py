@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from worker.imaging import ground
 from worker.imaging.ground import Floats
-from worker.imaging.site import Site
-from worker.imaging.weave import WeaveOptions, fitted, woven, wrongness
+from worker.imaging.site import Site, alike, grown
+from worker.imaging.weave import WeaveOptions, fitted, straightened, woven, wrongness
 from worker.job import Box, Image, Mask
 
 
@@ -36,6 +36,8 @@ class TextureOptions:
     sure: float = 0.5
     #: Px that text is high in the look at reduced size.
     look_height: int = 16
+    #: The ground this near to the ink says which colours it has.
+    near: float = 0.6
     #: Size of a piece there, how much around it is compared, and how far away its like is sought, in px.
     piece: int = 8
     margin: int = 4
@@ -49,6 +51,8 @@ class TextureOptions:
     least_usual: float = 0.1
     #: Deviation in levels below which what rows and columns leave over is not worth copying.
     least_texture: float = 1.5
+    #: Times what a tenth of it exceeds beside the ink, beyond which what is left over is no texture.
+    most_loud: float = 2.0
     #: The change of light a copy may be corrected by, in levels.
     most_light: float = 14.0
 
@@ -82,18 +86,44 @@ class Cloth:
         reach = options.weave.reach * look.text_height
         _, seen = woven(look.grey(look.pixels), look.known, reach)
         foretold = fitted(look.pixels, seen, reach)
-        shape = (site.box.width, site.box.height)
-        plain = np.asarray(cv2.resize(foretold, shape, interpolation=cv2.INTER_LINEAR), np.float32)
-        texture = np.asarray(cv2.subtract(site.pixels, plain, dtype=cv2.CV_32F), np.float32)
-        texture = np.asarray(cv2.copyTo(texture, site.free.view(np.uint8)), np.float32)
+        plain = self._threads(foretold, seen, reach)
+        texture = _seen_over(site, plain)
         beside = site.ring(options.fade)
         if texture[beside].std() >= options.least_texture:
+            loud = options.most_loud * ground.quantile(ground.largest(texture[beside].T), 0.9)
+            np.clip(texture, -loud, loud, out=texture)
+            level = _level(look.grey(plain), loud / 2)[..., None]
+            texture *= level
             usual = look.known & (seen > options.least_usual)
             places = _sought(look, foretold, usual, options)
             copied, known = _placed(site, look, texture, places, options)
             light = _light(texture - copied, beside & known, look, options)
-            plain += copied + light
+            plain += level * copied + light
         return cv2.convertScaleAbs(np.maximum(plain, 0)).astype(np.uint8, copy=False)
+
+    def _threads(self, foretold: Floats, seen: Floats, reach: float) -> Floats:
+        """What is foretold at reduced size, in full: with the threads' own edges, where they drift to."""
+        site, look = self.site, self.look
+        shape = (site.box.width, site.box.height)
+        plain = np.asarray(cv2.resize(foretold, shape, interpolation=cv2.INTER_LINEAR), np.float32)
+        told = np.asarray(cv2.resize(seen, shape, interpolation=cv2.INTER_LINEAR) * site.free, np.float32)
+        plain += fitted(_seen_over(site, plain), told, reach / look.scale, rounds=1)
+        wrong = look.grey(_seen_over(site, plain))
+        return straightened(plain, look.grey(plain), wrong, told, round(site.text_height))
+
+
+def _level(grey: Floats, most: float) -> Floats:
+    """Down to 0 where a px more or less makes more of a difference than texture does: at threads' edges."""
+    down = np.asarray(cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=1 / 8), np.float32)
+    across = np.asarray(cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=1 / 8), np.float32)
+    slope = (down * down + across * across) / np.float32(max(most, 1.0) ** 2)
+    return np.asarray(1 / (1 + slope), np.float32)
+
+
+def _seen_over(site: Site, plain: Floats) -> Floats:
+    """What is seen beyond what is foretold, 0 where it is not seen."""
+    over = cv2.subtract(site.pixels, plain, dtype=cv2.CV_32F)
+    return np.asarray(cv2.copyTo(over, site.free.view(np.uint8)), np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,6 +146,8 @@ class _Look:
         share = _shrunk(free, scale) / 255
         hole = np.where(_shrunk(site.mask, scale) > 25, 255, 0).astype(np.uint8)
         known = (share > 0.9) & (hole == 0)
+        near = grown(hole, round(options.near * options.look_height))
+        known &= alike(_shrunk(site.pixels, scale), known & near)
         pixels = _shrunk(cv2.copyTo(site.pixels, free).astype(np.uint8, copy=False), scale)
         pixels = np.asarray(pixels * (known / np.maximum(share, 0.9))[..., None], np.float32)
         seen = pixels[known]

@@ -29,6 +29,8 @@ _SHRINKING = 0.003
 #: Least sigma in levels.
 _ROUNDING = 0.5
 _TELEA_RADIUS = 3
+#: Px that threads may drift, and the share of the usual squared slope that tells little of it.
+_MOST_DRIFT, _DULL = 3.0, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +70,44 @@ def woven(values: Floats, known: NDArray[np.bool_], reach: float) -> tuple[Float
     return foretold, seen
 
 
-def fitted(values: Floats, seen: Floats, reach: float) -> Floats:
+def fitted(values: Floats, seen: Floats, reach: float, rounds: int = _ROUNDS) -> Floats:
     """Row and column profiles fitted to values (H, W, C) that count as much as they are seen (H, W)."""
-    seen = seen[..., None]
-    mean = (values * seen).sum(axis=(0, 1)) / max(float(seen.sum()), 1.0)
-    centred = values - mean
-    rows, columns = _Profiles.along(seen, reach, axis=1), _Profiles.along(seen, reach, axis=0)
-    of_columns = np.zeros_like(centred)
-    for _ in range(_ROUNDS):
-        of_rows = rows.of((centred - of_columns) * seen)
-        of_columns = columns.of((centred - of_rows) * seen)
-    return np.asarray(of_rows + of_columns + mean, np.float32)
+    channels = values.shape[2]
+    mean = seen.ravel() @ values.reshape(-1, channels) / np.float32(max(float(seen.sum()), 1.0))
+    rows, columns = (_Profiles.along(seen[..., None], reach, axis) for axis in (1, 0))
+    told = np.asarray(cv2.merge([seen] * channels), np.float32).reshape(values.shape)
+    centred = (values - mean) * told
+    rest = centred
+    for again in range(rounds):
+        of_rows = rows.of(rest)
+        of_columns = columns.of(centred - of_rows * told)
+        if again + 1 < rounds:
+            rest = centred - of_columns * told
+    of_rows += of_columns
+    of_rows += mean
+    return of_rows
+
+
+def straightened(foretold: Floats, grey: Floats, wrong: Floats, seen: Floats, side: int) -> Floats:
+    """What rows and columns foretell, moved by the few px by which they drift near by.
+
+    Args:
+        foretold: (H, W, C)
+        grey: The same in one channel, (H, W).
+        wrong: What is seen there less that, (H, W).
+        seen: How much each pixel has to say, (H, W).
+        side: Px around over which threads drift alike.
+    """
+    places = np.indices(grey.shape, np.float32)
+    around = (side | 1, side | 1)
+    for axis, (across, down) in enumerate(((0, 1), (1, 0))):
+        slope = np.asarray(cv2.Sobel(grey, cv2.CV_32F, across, down, scale=1 / 8), np.float32)
+        most = _MOST_DRIFT * np.abs(slope)
+        steep = slope * slope * seen
+        moved = cv2.blur(np.clip(wrong, -most, most) * slope * seen, around)
+        places[axis] += moved / (cv2.blur(steep, around) + np.float32(_DULL * float(steep.mean()) + 1e-6))
+    straight = cv2.remap(foretold, places[1], places[0], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(straight, np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -97,3 +97,29 @@ def test_nothing_is_left_between_lines_of_one_block_that_touch() -> None:
     mask = np.zeros(page.shape[:2], np.uint8)
     mask[region.box.slices] = region.mask
     assert not (changed(ground, page) & ~mask).any()
+
+
+def test_a_light_that_runs_together_with_the_text_stays_but_for_its_strokes() -> None:
+    ground = flat(420, 160, (30, 40, 50)).astype(np.float64)
+    ground += np.random.default_rng(1).normal(0, 2.0, ground.shape)
+    cv2.circle(ground, (110, 75), 24, (75, 72, 68), -1)  # under the text, and beyond it
+    page, text = inked(np.rint(ground).astype(np.uint8), 40, 60, "ABMWHQKXRS", colour=(250, 245, 240))
+    light = cv2.circle(np.zeros(page.shape[:2], np.uint8), (110, 75), 22, 255, -1)
+    ink = changed(np.rint(ground).astype(np.uint8), page)
+    far = np.where(cv2.dilate(ink, np.ones((13, 13), np.uint8)) > 0, 0, light)
+    mask = mask_of(page, text)
+    assert far.any()
+    assert not (mask & far).any()
+    assert not (ink & ~mask).any()
+
+
+def test_ground_is_filled_beside_letters_that_were_not_read() -> None:
+    ground = flat(400, 160, (220, 210, 225))
+    below, _ = inked(ground, 20, 72, "6MTH 12MTH 18MTH", scale=0.9)
+    page, text = inked(below, 20, 44, "ABMWHQKXRS", scale=0.9)
+    block = block_of(text)
+    region = find_region(page, block, ())
+    assert region.unread is not None
+    prepared = prepare(page, [block], [region], (256, 512))
+    assert prepared.routes[0] == (Route.FILL,)
+    assert np.abs(composite(page, prepared.fills)[:66].astype(int) - ground[:66]).max() <= 3

@@ -10,7 +10,9 @@ from worker.imaging.composite import composite
 from worker.imaging.mask import find_region
 from worker.imaging.plan import Route
 from worker.imaging.preprocess import prepare
-from worker.job import Image
+from worker.imaging.site import Site
+from worker.imaging.texture import Cloth, TextureOptions
+from worker.job import Box, Image
 
 
 def knit(width: int, height: int) -> Image:
@@ -42,6 +44,26 @@ def test_knitwear_is_continued_far_better_than_by_diffusion() -> None:
     ours, theirs = psnr(plate[mask > 0], ground[mask > 0]), psnr(telea[mask > 0], ground[mask > 0])
     assert ours > theirs + 3
     assert np.array_equal(plate[mask == 0], page[mask == 0])
+
+
+def test_stripes_that_drift_and_end_at_another_cloth_go_on_under_the_text() -> None:
+    y, x = np.mgrid[0:320, 0:560].astype(np.float32)
+    random = np.random.default_rng(2)
+    edges = np.cumsum(random.integers(16, 40, 24))  # of no period
+    stripe = np.searchsorted(edges, y + 1.5 * np.sin(x / 90 + y / 60)) % 2
+    grey = 60 + 175 * stripe + random.normal(0, 2, stripe.shape)
+    soft = cv2.GaussianBlur(np.stack([grey - 30, grey, grey + 15], axis=2).astype(np.float32), (0, 0), 0.8)
+    ground = np.clip(np.rint(soft), 0, 255).astype(np.uint8)
+    ground[:, :60] = knit(60, 320) // np.array([1, 2, 4], np.uint8)
+    mask = np.zeros((320, 560), np.uint8)
+    mask[135:185, 110:450] = 255
+    free = mask == 0
+    page = np.where(free[..., None], ground, 200).astype(np.uint8)
+    cloth = Cloth.at(Site(Box(0, 0, 560, 320), page, mask, free, free, 40.0), TextureOptions())
+    assert cloth.wrong < TextureOptions().most_wrong
+    wrong = np.abs(cloth.continued(TextureOptions()).astype(int) - ground)[~free].mean(axis=1)
+    assert wrong.mean() < 8  # of stripes 175 levels apart
+    assert np.count_nonzero(wrong > 60) < 0.05 * len(wrong)
 
 
 def test_what_lies_on_the_cloth_is_not_copied_with_it() -> None:

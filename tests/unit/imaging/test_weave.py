@@ -13,7 +13,8 @@ from worker.imaging.composite import composite
 from worker.imaging.ground import Floats
 from worker.imaging.plan import Route
 from worker.imaging.preprocess import prepare
-from worker.imaging.weave import WeaveOptions, woven, wrongness
+from worker.imaging.site import alike
+from worker.imaging.weave import WeaveOptions, straightened, woven, wrongness
 from worker.job import Box, Image, Mask, Region
 
 
@@ -53,6 +54,31 @@ def test_bands_may_drift() -> None:
     assert wrongness(ground, mask == 0, mask, 16, WeaveOptions()) < 0.3
     foretold, _ = woven(ground, mask == 0, 32)
     assert np.abs(foretold - ground)[mask > 0].mean() < 12
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(-2, 2), st.floats(-2, 2))
+def test_drift_is_read_off_what_is_seen_and_followed_under_the_ink(down: float, across: float) -> None:
+    ground, mask = plaid(200, 120), hole(200, 120)
+    moved = np.array([[1, 0, across], [0, 1, down]], np.float32)
+    foretold = np.asarray(
+        cv2.warpAffine(ground, moved, (200, 120), borderMode=cv2.BORDER_REFLECT), np.float32
+    )
+    seen = (mask == 0).astype(np.float32)
+    straight = straightened(foretold[..., None], foretold, (ground - foretold) * seen, seen, 31)
+    before, after = (np.abs(one - ground)[mask > 0].mean() for one in (foretold, straight.reshape(120, 200)))
+    assert after <= 0.6 * before + 1
+
+
+def test_colours_that_are_not_seen_near_the_ink_are_other_ground() -> None:
+    cloth = np.random.default_rng(5).normal((250, 128, 8), 3, (60, 90, 3)).clip(0, 255).astype(np.float32)
+    cloth[:, :30] = (128, 250, 250)
+    near = np.zeros((60, 90), np.bool_)
+    near[20:40, 50:70] = True
+    same = alike(cloth, near)
+    assert same[:, 34:].all()
+    assert not same[:, :26].any()
+    assert not alike(cloth, np.zeros_like(near)).any()
 
 
 def test_something_else_near_by_has_no_say() -> None:
