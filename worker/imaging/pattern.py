@@ -37,13 +37,10 @@ class PatternOptions:
     margin: float = 0.35
     least_margin: int = 12
     #: How far around the ink more of it may have been missed (a broad outline in one of its colours:
-    #: the second where something runs into the first); it shows by a share of a crossing's departure,
-    #: or by so many times the usual error, and at least so many levels.
+    #: the second where something runs into the first); it shows by a share of a crossing's departure.
     halos: tuple[float, ...] = (0.1, 0.25)
     least_halo: int = 3
     missed_share: float = 0.25
-    missed_sigmas: float = 5.0
-    least_missed: float = 8.0
     #: How far away the pattern may be taken from, in text heights and px.
     reach: float = 4.0
     least_reach: int = 96

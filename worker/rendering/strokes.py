@@ -20,6 +20,8 @@ from worker.rendering.look import departure_of, ground_of
 from worker.rendering.raster import Coverage, rasterise
 from worker.rendering.segment import clean
 
+#: Share of a line's box that no glyphs' bodies cover.
+_MOST_INKED = 0.4
 #: Fewest stroke pixels a measure is taken from.
 FEWEST = 24
 #: Text heights around the OCR boxes within which outline and shadow are looked for.
@@ -70,6 +72,10 @@ def find_strokes(
     off_ground = dot(departure, departure)
     fill = dominant(sample(colours.pixels, cores_of(off_ground, strokes)))
     likely = 1.0 if likeness is None else likeness.of(strokes, enough=_LIKELY)
+    if likely < _LIKELY and np.count_nonzero(strokes) > _MOST_INKED * np.count_nonzero(inside):
+        # A mask of nearly the whole line has its middle for strokes.
+        strokes, likely = _liker(strokes, _guess_strokes(page, ground) & inside, likeness)
+        fill = dominant(sample(colours.pixels, cores_of(off_ground, strokes)))
     within = _innermost(colours, strokes, fill, likeness, likely)
     if within is not strokes:
         fill = dominant(sample(colours.pixels, cores_of(off_ground, within)))
@@ -133,6 +139,11 @@ def _guess_strokes(page: Image, ground: Image) -> Mask:
     distance = np.asarray(cv2.absdiff(page, ground), np.uint8).max(axis=2)
     threshold, strokes = cv2.threshold(distance, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     return np.asarray(strokes if threshold >= 12 else np.zeros_like(distance), np.uint8)
+
+
+def _liker(one: Mask, other: Mask, likeness: _Likeness | None) -> tuple[Mask, float]:
+    """Which of two masks spells the text better, and how well."""
+    return max(((mask, likeness.of(mask) if likeness else 1.0) for mask in (one, other)), key=itemgetter(1))
 
 
 def _innermost(colours: Colours, strokes: Mask, fill: RGB, likeness: _Likeness | None, found: float) -> Mask:
