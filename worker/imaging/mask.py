@@ -54,6 +54,8 @@ def find_region(
     box = bounding_box(np.concatenate([line.polygon for line in block.lines]), width, height, reach)
     mask = np.zeros((box.height, box.width), np.uint8)
     strokes, unread = np.zeros_like(mask), np.zeros_like(mask)
+    if not mask.size:  # the block lies beyond the page
+        return Region(block.id, box, mask, strokes)
     near = _reaching([line.polygon for line in others], box)
     own = [line.polygon for line in block.lines]
     for line in block.lines:

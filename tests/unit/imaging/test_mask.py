@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.imaging.pages import block_of, flat, gradient, inked, line
@@ -104,6 +104,7 @@ def test_a_page_of_one_pixel_and_a_box_as_large_as_the_page() -> None:
 @given(
     st.floats(-20, 200), st.floats(-20, 110), st.floats(3, 200), st.floats(3, 60), st.integers(0, 2**32 - 1)
 )
+@example(0, -17, 3, 3, 0)
 def test_masks_lie_on_the_page_and_hold_only_0_and_255(
     left: float, top: float, width: float, height: float, seed: int
 ) -> None:
