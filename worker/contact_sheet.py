@@ -63,7 +63,7 @@ def _head(sheet: Image.Image, left: int) -> None:
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(24)
     for place, heading in enumerate(_HEADINGS):
         middle = left + place * (_SHEET_WIDTH + _GAP) + _SHEET_WIDTH / 2
-        draw.text((middle, _HEADING_HEIGHT - _GAP / 2), heading, "white", font, anchor="mb")
+        draw.text((middle, _HEADING_HEIGHT - _GAP), heading, "white", font, anchor="ms")
 
 
 def _opened(pictures: Sequence[Path]) -> list[Image.Image]:

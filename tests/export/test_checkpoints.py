@@ -62,7 +62,7 @@ class _Inpainting(nn.Module):
         self.model.generator = generator
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
-        out: Tensor = self.model.generator(image, mask)  # type: ignore[operator]  # a module
+        out: Tensor = self.model.generator(image, mask)  # type: ignore[operator]  # torch: Module or Tensor
         return out
 
 
@@ -70,7 +70,7 @@ class _Inpainting(nn.Module):
 def test_torchscript_without_running_it(tmp_path: Path) -> None:
     model = tiny_lama()
     inputs = (torch.rand(1, 3, 16, 16), torch.zeros(1, 1, 16, 16))
-    traced = torch.jit.trace(_Inpainting(model), inputs, check_trace=False)  # type: ignore[no-untyped-call]  # torch
+    traced = torch.jit.trace(_Inpainting(model), inputs, check_trace=False)  # type: ignore[no-untyped-call]  # untyped
     traced.save(str(tmp_path / "big-lama.pt"))
     loaded = load_model(tmp_path / "big-lama.pt")
     assert isinstance(loaded, Lama)

@@ -81,7 +81,7 @@ def test_training_fits_a_tile() -> None:
     for _ in range(60):
         loss = loss_of(model.refined(fills), image, fills[:, :3], hole)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch
+        loss.backward()  # type: ignore[no-untyped-call]  # untyped
         optimizer.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < 0.8 * losses[0]

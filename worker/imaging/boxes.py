@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from worker.job import Box, Image, Mask
+from worker.job import Box, Mask
 
 
-def padded(box: Box, margin: int, rgb: Image) -> Box:
-    """A box grown by a margin, as far as the page goes."""
-    height, width = rgb.shape[:2]
+def padded(box: Box, margin: int, picture: NDArray[np.generic]) -> Box:
+    """A box grown by a margin, as far as the picture goes."""
+    height, width = picture.shape[:2]
     return Box(
         max(box.left - margin, 0),
         max(box.top - margin, 0),

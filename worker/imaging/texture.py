@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging import ground
+from worker.imaging.boxes import padded
 from worker.imaging.ground import Floats
 from worker.imaging.site import Site, alike, grown
 from worker.imaging.weave import WeaveOptions, fitted, straightened, woven, wrongness
@@ -181,11 +182,11 @@ def _sought(look: _Look, foretold: Floats, usual: NDArray[np.bool_], options: Te
     sheet = cv2.merge([grey * grey, grey])
     there = _Donors(usual)
     pieces = _pieces(look.hole, options.piece)
-    pieces.sort(key=lambda piece: -weight[_padded(piece, options.margin, weight).slices].mean())
+    pieces.sort(key=lambda piece: -weight[padded(piece, options.margin, weight).slices].mean())
     places = []
     for piece in pieces:
-        around = _padded(piece, options.margin, weight)
-        inner, area = around.slices, _padded(around, options.search, weight)
+        around = padded(piece, options.margin, weight)
+        inner, area = around.slices, padded(around, options.search, weight)
         sought = cv2.merge([weight[inner], -2 * grey[inner] * weight[inner]])
         cost = cv2.matchTemplate(sheet[area.slices], sought, cv2.TM_CCORR)
         whole = there.whole(around.height, around.width)[area.slices][: cost.shape[0], : cost.shape[1]]
@@ -230,16 +231,6 @@ def _pieces(hole: Mask, side: int) -> list[Box]:
     ]
 
 
-def _padded(box: Box, margin: int, picture: Floats) -> Box:
-    height, width = picture.shape[:2]
-    return Box(
-        max(box.left - margin, 0),
-        max(box.top - margin, 0),
-        min(box.right + margin, width),
-        min(box.bottom + margin, height),
-    )
-
-
 def _placed(
     site: Site, look: _Look, texture: Floats, places: Sequence[_Place], options: TextureOptions
 ) -> tuple[Floats, NDArray[np.bool_]]:
@@ -250,7 +241,7 @@ def _placed(
     sheet = cv2.merge([grey * grey, grey])
     slack = int(np.ceil(1 / look.scale))
     for place in places:
-        around = _padded(_grown(place.piece, 1 / look.scale), options.fade, seen)
+        around = padded(_grown(place.piece, 1 / look.scale), options.fade, seen)
         inner = around.slices
         area = _reached(around, place.shift, look.scale, slack, seen)
         goal = cv2.merge([seen[inner], -2 * grey[inner] * seen[inner]])
@@ -275,7 +266,7 @@ def _reached(around: Box, shift: tuple[int, int], scale: float, slack: int, pict
     height, width = picture.shape
     top = min(max(around.top + round(shift[0] / scale), 0), height - around.height)
     left = min(max(around.left + round(shift[1] / scale), 0), width - around.width)
-    return _padded(Box(left, top, left + around.width, top + around.height), slack, picture)
+    return padded(Box(left, top, left + around.width, top + around.height), slack, picture)
 
 
 def _tent(height: int, width: int, fade: int) -> Floats:

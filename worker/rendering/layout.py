@@ -74,7 +74,7 @@ def lay_out(
     inks = [candidate.ink for candidate in drawable]
     for group in style_groups(inks, [candidate.style for candidate in drawable]):
         members = [drawable[index] for index in group]
-        source = float(np.median([member.ink.size for member in members]))
+        source = min(member.ink.size for member in members)  # never above any one's own
         fits = {member.block_id: find_fits(member, source, fonts, options) for member in members}
         best = [found[0].size for found in fits.values() if found]
         common = min((size for size in best if size >= options.outlier_share * source), default=source)

@@ -241,8 +241,10 @@ def test_text_stays_on_its_ground(
     drawn = [outcome for outcome in result.outcomes if outcome.placed is not None]
     changed = (result.rgb != 255).any(axis=2).astype(np.uint8)
     allowed = np.zeros_like(changed)
+    sources = {candidate.block_id: candidate.ink.size for candidate in result.measured.candidates}
     for outcome in drawn:
         assert outcome.placed is not None
+        assert outcome.placed.size <= sources[outcome.block_id] + 1e-6
         assert outcome.placed.size <= size * 1.08 + 1  # the mask knows whole px only
         room, rect = outcome.placed.room.grown(0.5, 0.5), outcome.placed.rect
         assert room.left <= rect.left <= rect.right <= room.right
