@@ -10,8 +10,8 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-#: user:password@ in any URL, and query values that are keys.
-_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@|(?<=[?&]key=)[^&\s]+", re.IGNORECASE)
+#: user:password before the @ of any URL, and query values that are keys.
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+(?=@)|(?<=[?&]key=)[^&\s]+", re.IGNORECASE)
 
 
 def configure(
@@ -68,4 +68,4 @@ class _Redactor:
             return value
         for secret in self._secrets:
             value = value.replace(secret, "***")
-        return _CREDENTIALS.sub("***@", value)
+        return _CREDENTIALS.sub("***", value)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -87,6 +89,27 @@ async def test_many_jobs_may_need_the_folder_first(tmp_path: Path) -> None:
         assert sweep(tmp_path) == 0, "its owner lives"
         spool.close()
     assert not await asyncio.to_thread(lambda: list(tmp_path.iterdir()))
+
+
+async def test_a_folder_that_was_never_finished_is_swept_when_it_is_old(tmp_path: Path) -> None:
+    for name, age in ((".worker-old", 3600), (".worker-new", 0)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    assert sweep(tmp_path) == 1
+    assert [path.name for path in await asyncio.to_thread(lambda: list(tmp_path.iterdir()))] == [
+        ".worker-new"
+    ]
+
+
+async def test_a_folder_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
+    spool = DiskSpool(tmp_path)
+    spool._own.mkdir()
+    (spool._own / "somebody's").write_text("")  # the rename onto it fails
+    with pytest.raises(SpoolUnavailable):
+        await spool.put(patches(1))
+    assert [path.name for path in await asyncio.to_thread(lambda: list(tmp_path.iterdir()))] == [
+        spool._own.name
+    ]
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:200])])

@@ -36,6 +36,7 @@ def test_secrets_are_masked_wherever_they_stand(stream: io.StringIO) -> None:
     text = stream.getvalue()
     assert not any(secret in text for secret in ("secret-key", "user:pass", "hunter2", "abc123"))
     assert "Traceback" in text
+    assert json.loads(text.splitlines()[0])["url"] == "redis://***@host/0?key=***"
 
 
 def test_a_log_line_says_its_job_and_stage(stream: io.StringIO) -> None:

@@ -12,6 +12,7 @@ import fcntl
 import os
 import shutil
 import threading
+import time
 import uuid
 import zipfile
 import zlib
@@ -28,6 +29,8 @@ from worker.job import Box, Patch
 
 _PREFIX = "worker-"
 _LOCK = "lock"
+#: No living worker takes so long from making its folder to locking it.
+_HALF_MADE_SECONDS = 60.0
 
 
 class DiskSpool:
@@ -106,22 +109,38 @@ class DiskSpool:
             unfinished = self._own.with_name(f".{self._own.name}")
             unfinished.mkdir(parents=True, exist_ok=True)
             lock = _locked(unfinished / _LOCK)
-            if lock is None:
-                raise OSError(errno.ENOLCK, "no file can be locked in it")
-            unfinished.rename(self._own)
+            try:
+                if lock is None:
+                    raise OSError(errno.ENOLCK, "no file can be locked in it")
+                unfinished.rename(self._own)
+            except OSError:
+                shutil.rmtree(unfinished, ignore_errors=True)
+                if lock is not None:
+                    os.close(lock)
+                raise
             self._lock = lock
 
 
 def sweep(directory: Path) -> int:
     """Remove the folders of dead workers; returns how many."""
     removed = 0
-    for folder in directory.glob(f"{_PREFIX}*"):
+    # what is still being made is not locked yet: only one left so by a kill is old
+    half_made = (path for path in directory.glob(f".{_PREFIX}*") if _age(path) > _HALF_MADE_SECONDS)
+    for folder in (*directory.glob(f"{_PREFIX}*"), *half_made):
         lock = _locked(folder / _LOCK)
         if lock is not None:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(lock)
             removed += 1
     return removed
+
+
+def _age(path: Path) -> float:
+    """Seconds since a folder changed; 0 of one that is gone."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _delete(path: Path) -> None:
