@@ -213,13 +213,18 @@ def _bodies(sample: Sample, block: TextBlock, placed: PlacedBlock, fonts: FontSe
 def _ink_colour(
     page: Image, plate: Image, polygon: Polygon, bodies: Mask | None = None
 ) -> tuple[float, ...] | None:
-    """Median colour of the pixels that text changed most; None where it changed nothing."""
+    """Median colour of the pixels that text changed most; None where it changed nothing.
+
+    Where the bodies are known, that of their inside: white inside a black outline changes no white ground.
+    """
     box = page_box(polygon, page.shape[1], page.shape[0])
     inside = np.zeros((box.height, box.width), np.uint8)
     cv2.fillConvexPoly(inside, np.rint(polygon - (box.left, box.top)).astype(np.int32), 255)
+    pixels = page[box.slices].astype(np.float32)
     if bodies is not None:
         inside &= bodies[box.slices]
-    pixels = page[box.slices].astype(np.float32)
+        middle = cv2.erode(inside, np.ones((3, 3), np.uint8)) > 0
+        return tuple(np.median(pixels[middle], axis=0).tolist()) if middle.any() else None
     change = np.linalg.norm(pixels - plate[box.slices], axis=2)[inside > 0]
     if not change.size or change.max() < 16:
         return None

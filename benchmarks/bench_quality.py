@@ -24,7 +24,7 @@ from PIL import Image as Pillow
 from benchmarks.posters import GROUNDS, Poster, posters, strip
 from worker.adapters.onnx_local import OnnxInpainter
 from worker.imaging.composite import composite
-from worker.imaging.fill import FillOptions
+from worker.imaging.fill_options import FillOptions
 from worker.imaging.ground import Floats
 from worker.imaging.mask import find_region
 from worker.imaging.plan import PlanOptions, Route

@@ -125,7 +125,7 @@ async def _open_pipeline(
     inpainter, inpainter_check = await open_inpainter(settings.inpaint, stack)
     glossary = read_glossary(settings.translate.glossary_path)
     desk, translator_check = open_desk(settings.translate, glossary, redis_url, stack)
-    threads = PixelThreads(usable_cores(), thread_name_prefix="pixels")
+    threads = PixelThreads(usable_cores())
     stack.callback(threads.shutdown, wait=False, cancel_futures=True)
     spool = DiskSpool(settings.limits.spool_dir)
     stack.callback(spool.close)

@@ -17,7 +17,7 @@ from worker.ports import ImageSource, Inpainter, ObjectStore
 from worker.rendering.fonts import FontSet
 from worker.report import Stopwatch, make_result
 from worker.stages import Erased, OpenedPage, ReadingOptions, Rendered
-from worker.threads import in_thread
+from worker.threads import in_thread, take_turn
 from worker.translation.desk import Answer, Desk
 from worker.translation.glossary import Glossary
 from worker.translation.prompt import PageText
@@ -75,6 +75,7 @@ class Pipeline:
         with watch("fetch"):
             original = await self._ports.source.fetch(job.image_url)
             pixels = await in_thread(threads, codec.count_pixels, original, max_pixels=most)
+        take_turn(pixels)
         async with self._means.budget.hold(pixels):
             return await self._run_decoded(job, original, watch)
 

@@ -174,14 +174,17 @@ def show(page: Page) -> bytes:
 def mask_page(opened: OpenedPage, tile_sizes: Sequence[int]) -> tuple[tuple[Region, ...], Prepared]:
     """Find the ink of the chosen blocks, fill what needs no network, cut the tiles for the rest."""
     rgb = opened.page.rgb
+    staying = [line for block in opened.kept for line in block.lines]
     regions = tuple(
         find_region(
-            rgb, block, [line for other in opened.blocks if other is not block for line in other.lines]
+            rgb,
+            block,
+            staying,
+            erased=[line for other in opened.chosen if other is not block for line in other.lines],
         )
         for block in opened.chosen
     )
-    kept = [line.polygon for block in opened.kept for line in block.lines]
-    return regions, prepare(rgb, opened.chosen, regions, tile_sizes, kept=kept)
+    return regions, prepare(rgb, opened.chosen, regions, tile_sizes, kept=[line.polygon for line in staying])
 
 
 def render(

@@ -1,16 +1,19 @@
-"""The threads that work on pixels, with their CPU charged to the stage that asked for it."""
+"""The threads that work on pixels: whose turn it is, and which stage is charged for their CPU."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import math
 import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextvars import ContextVar
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from queue import Empty, PriorityQueue
+from typing import Any, ParamSpec, TypeVar
 
 from worker import metrics
 
@@ -18,6 +21,13 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+#: A second thread lets a poster pass a strip. Each call into OpenCV gives up the GIL, and with every thread
+#: more of them come back to find it taken (measured: docs/decisions.md); what scales is worker processes.
+_MOST_THREADS = 2
+#: How long a page stands back for smaller ones that come later, seconds a pixel: a strip 5 s, a poster one.
+_STANDS_BACK = 1e-6
+#: When it is the turn of the running task's page, in seconds of the monotonic clock.
+_turn: ContextVar[float] = ContextVar("turn", default=0.0)
 
 
 def usable_cores(quota_file: Path = _CPU_QUOTA) -> int:
@@ -36,11 +46,21 @@ def usable_cores(quota_file: Path = _CPU_QUOTA) -> int:
         return cores
 
 
-class PixelThreads(ThreadPoolExecutor):
-    """A thread for each core; OpenCV and Pillow let go of the GIL."""
+def take_turn(pixels: int) -> None:
+    """Say how large the running task's page is: its steps, and those of tasks begun from now on, queue so."""
+    _turn.set(time.monotonic() + pixels * _STANDS_BACK)
+
+
+class PixelThreads(Executor):
+    """A thread for each usable core, two at most; what waits for them goes by its page's turn."""
+
+    def __init__(self, cores: int) -> None:
+        self._pool = ThreadPoolExecutor(min(cores, _MOST_THREADS), thread_name_prefix="pixels")
+        self._waiting: PriorityQueue[tuple[float, int, Future[Any], Callable[[], Any]]] = PriorityQueue()
+        self._numbers = itertools.count()
 
     def submit(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """As the base class; the stage is that of the caller's context, which a thread does not inherit."""
+        """As the base class; turn and stage are those of the caller's context: threads do not inherit it."""
         spent = metrics.STAGE_CPU_SECONDS.labels(metrics.current_stage.get())
 
         def charged() -> T:
@@ -50,7 +70,34 @@ class PixelThreads(ThreadPoolExecutor):
             finally:
                 spent.inc(time.thread_time() - started)
 
-        return super().submit(charged)
+        future: Future[T] = Future()
+        self._waiting.put((_turn.get(), next(self._numbers), future, charged))
+        self._pool.submit(self._run_next)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """As the base class."""
+        while cancel_futures:
+            try:
+                self._waiting.get_nowait()[2].cancel()
+            except Empty:
+                break
+        self._pool.shutdown(wait, cancel_futures=cancel_futures)
+
+    def _run_next(self) -> None:
+        """Run what waits and comes first; each `submit` calls for one."""
+        try:
+            _, _, future, work = self._waiting.get_nowait()
+        except Empty:
+            return
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            future.set_result(work())
+        except BaseException as error:  # the caller's to raise, as in the base class
+            future.set_exception(error)
+            # Or the error's traceback would hold this frame, which holds the error.
+            del future
 
 
 async def in_thread(threads: Executor, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

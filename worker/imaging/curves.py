@@ -8,66 +8,14 @@ fades out.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.imaging import ground
 from worker.imaging.ground import Floats
+from worker.imaging.line_ends import FINE, CurveOptions, End, axis_of, find_ends, places, within
 from worker.job import Mask
-
-
-@dataclass(frozen=True, slots=True)
-class CurveOptions:
-    """What counts as a line, and which ends belong together. Shares are of the text's height."""
-
-    #: How far outside the ink a line is looked at, and at least so many px.
-    run: float = 0.5
-    least_run: int = 12
-    #: Widest line, and at least so many px; a line is so many times as long as wide, and this many px.
-    thickest: float = 0.12
-    least_thickest: float = 6.0
-    elongation: float = 2.0
-    shortest: float = 6.0
-    #: Px that an end may touch the ink for each px of the line's width: more lies along the ink.
-    longest_contact: float = 4.0
-    #: What touches the ink and is no line may do so over this, each and all together.
-    widest_other: float = 0.15
-    most_other: float = 0.5
-    #: Ends are joined over so much, where both point at each other within this cosine (nearer than so many px
-    #: a direction says little) and differ in contrast by at most this share.
-    farthest: float = 4.0
-    least_cosine: float = 0.82
-    close: float = 6.0
-    most_difference: float = 0.6
-    #: An end without a partner fades over this, if the line is so many times as long as wide.
-    fade: float = 0.3
-    lone: float = 5.0
-    #: More ends are no lines but a pattern or a drawing.
-    most_ends: int = 60
-
-
-#: A line's side touches the ink in a contact no wider than so many px.
-_SIDE = 3.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _End:
-    """Where a line goes under the ink."""
-
-    #: x, y in px, and the unit vector into the ink.
-    point: Floats
-    direction: Floats
-    #: What the line adds across its way, (2 h + 1, 3), left to right as it goes in.
-    profile: Floats
-    #: Whether it is long enough to be followed without a partner.
-    is_long: bool = False
-
-    def ahead(self, px: float) -> _End:
-        """A vanishing partner so far ahead."""
-        return _End(self.point + px * self.direction, -self.direction, np.zeros_like(self.profile))
 
 
 def continued_curves(
@@ -88,10 +36,7 @@ def continued_curves(
         text_height: In px.
         options: What counts as a line.
     """
-    run = max(options.least_run, round(options.run * text_height))
-    around = cv2.dilate(mask, np.ones((2 * run + 1, 2 * run + 1), np.uint8)) > 0
-    departure = ground.departure(residual) * (around & free)
-    ends = _ends(residual, departure, mask, limit, run, text_height, options)
+    ends = find_ends(residual, mask, free, limit, text_height, options)
     if not ends or len(ends) > options.most_ends:
         return None
     added = np.zeros_like(residual)
@@ -105,151 +50,38 @@ def continued_curves(
     return added
 
 
-def _ends(
-    residual: Floats,
-    departure: Floats,
-    mask: Mask,
-    limit: float,
-    run: int,
-    text_height: float,
-    options: CurveOptions,
-) -> list[_End] | None:
-    """Where lines touch the ink; None where something touches it that is no thin line."""
-    departing = (departure > limit).astype(np.uint8)
-    touching = departing & (cv2.dilate(mask, np.ones((3, 3), np.uint8)) > 0)
-    count, contacts, stats, _ = cv2.connectedComponentsWithStats(touching, connectivity=8)
-    _, lines = cv2.connectedComponents(departing, connectivity=8)
-    far = cv2.dilate(mask, np.ones((2 * run - 3, 2 * run - 3), np.uint8)) == 0
-    leaving = set(np.unique(lines[far & (departing > 0)]).tolist())
-    ends, other = [], 0
-    for contact in range(1, count):
-        left, top, width, height, area = stats[contact]
-        box = (slice(max(top - run, 0), top + height + run), slice(max(left - run, 0), left + width + run))
-        corner = np.array((box[1].start, box[0].start), np.float32)
-        touch = np.argwhere(contacts[box] == contact)[:, ::-1] + corner
-        line = int(lines[int(touch[0, 1]), int(touch[0, 0])])
-        place = np.argwhere(lines[box] == line)[:, ::-1] + corner
-        end = _end(residual, departure, touch, place, run, text_height, options)
-        if end is not None:
-            ends.append(end)
-        elif line in leaving and not _passes_by(touch, place):
-            if area > max(options.shortest, options.widest_other * text_height):
-                return None  # an edge or a stripe; a neighbour only touches the ink
-            other += area
-    return ends if other <= options.most_other * text_height else None
-
-
-def _passes_by(touch: Floats, place: Floats) -> bool:
-    """Whether a line only touches the ink with its side: it goes straight on at both ends of the contact."""
-    shape = _axis(touch, np.ones(len(touch), np.float32))
-    if shape is None:
-        return False
-    centre, axis, long, thick = shape
-    if thick > _SIDE or long < 3 * thick:
-        return False
-    along, off = np.array([axis, (-axis[1], axis[0])], np.float32) @ (place - centre).T
-    straight = along[np.abs(off) <= thick]
-    return bool(straight.min() < -long and straight.max() > long)
-
-
-def _end(
-    residual: Floats,
-    departure: Floats,
-    touch: Floats,
-    place: Floats,
-    run: int,
-    text_height: float,
-    options: CurveOptions,
-) -> _End | None:
-    """The line that some departing pixels make near where they touch the ink, if they make one."""
-    contact, touch = touch, touch.mean(axis=0)
-    thickest = max(options.least_thickest, options.thickest * text_height)
-    for reach in (run, 0.6 * run, max(0.3 * run, options.shortest + 2)):  # further out it may meet others
-        near = place[np.hypot(*(place - touch).T) <= reach]
-        shape = _axis(near, departure[near[:, 1].astype(int), near[:, 0].astype(int)])
-        if shape is None:
-            return None
-        centre, axis, long, thick = shape
-        if thick > thickest or long < max(options.shortest, options.elongation * thick):
-            continue
-        if len(contact) > options.longest_contact * thick + 4 or np.ptp(contact @ axis) > 0.5 * long:
-            return None  # it lies along the ink
-        axis = axis if axis @ (touch - centre) > 0 else -axis
-        point = np.asarray(centre + axis * float(axis @ (touch - centre)), np.float32)
-        half = int(np.ceil(thick / 2 + 2))
-        return _End(
-            point,
-            axis,
-            _profile(residual, departure > 0, point, axis, long, half),
-            long > options.lone * thick,
-        )
-    return None
-
-
-def _axis(place: Floats, weights: Floats) -> tuple[Floats, Floats, float, float] | None:
-    """Centre, direction, length and width of some pixels; None of too few."""
-    if len(place) < 4:
-        return None
-    centre = np.average(place, axis=0, weights=weights).astype(np.float32)
-    spread, axes = np.linalg.eigh(np.cov((place - centre).T, aweights=weights))
-    axis = axes[:, 1].astype(np.float32)
-    thick = float(np.sqrt(12 * max(spread[0], 1 / 12)))
-    return centre, axis, float(np.ptp(place @ axis)) + 1, thick
-
-
-def _profile(
-    residual: Floats, seen: NDArray[np.bool_], point: Floats, axis: Floats, long: float, half: int
-) -> Floats:
-    """The mean of a line's cross sections."""
-    back = np.arange(2, max(long, 4), dtype=np.float32)[:, None]
-    across = np.arange(-half, half + 1, dtype=np.float32)[None, :]
-    x = point[0] - back * axis[0] - across * axis[1]
-    y = point[1] - back * axis[1] + across * axis[0]
-    values = cv2.remap(residual, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    known = cv2.remap(seen.astype(np.float32), x, y, cv2.INTER_NEAREST)
-    profile = (values * known[..., None]).sum(axis=0) / np.maximum(known.sum(axis=0), 1)[:, None]
-    # what is left at its sides is none of the line
-    sides = np.linspace(profile[0], profile[-1], len(profile))
-    return np.asarray(profile - sides, np.float32)
-
-
-def _pairs(ends: list[_End], text_height: float, options: CurveOptions) -> Iterator[tuple[int, int]]:
+def _pairs(ends: list[End], text_height: float, options: CurveOptions) -> Iterator[tuple[int, int]]:
     """Ends that belong together, the surest first."""
-    found = []
-    for one, first in enumerate(ends):
-        for two in range(one + 1, len(ends)):
-            second = ends[two]
-            way = second.point - first.point
-            distance = float(np.hypot(*way))
-            if not 0 < distance <= options.farthest * text_height:
-                continue
-            cosines = float(first.direction @ way) / distance, -float(second.direction @ way) / distance
-            strength = [np.abs(end.profile).sum(axis=0) for end in (first, second)]
-            unlike = float(
-                np.abs(strength[0] - strength[1]).sum() / max(strength[0].sum(), strength[1].sum(), 1)
-            )
-            same_sign = float((first.profile.sum(axis=0) * second.profile.sum(axis=0)).sum()) > 0
-            least = options.least_cosine if distance > options.close else 0.0
-            if min(cosines) >= least and unlike <= options.most_difference and same_sign:
-                cost = 2 - sum(cosines) + 0.1 * distance / text_height + 0.3 * unlike
-                found.append((cost, one, two))
+    points, directions = (np.stack([getattr(end, name) for end in ends]) for name in ("point", "direction"))
+    strengths = np.stack([np.abs(end.profile).sum(axis=0) for end in ends])
+    signs = np.stack([end.profile.sum(axis=0) for end in ends])
+    one, two = np.triu_indices(len(ends), 1)
+    way = points[two] - points[one]
+    distance = np.maximum(np.hypot(*way.T), 1e-6)
+    cosines = np.stack([(directions[one] * way).sum(axis=1), -(directions[two] * way).sum(axis=1)]) / distance
+    most = np.maximum(np.maximum(strengths[one].sum(axis=1), strengths[two].sum(axis=1)), 1)
+    unlike = np.abs(strengths[one] - strengths[two]).sum(axis=1) / most
+    least = np.where(distance > options.close, options.least_cosine, 0.0)
+    together = (cosines.min(axis=0) >= least) & (distance <= options.farthest * text_height)
+    together &= (unlike <= options.most_difference) & ((signs[one] * signs[two]).sum(axis=1) > 0)
+    cost = 2 - cosines.sum(axis=0) + 0.1 * distance / text_height + 0.3 * unlike
     taken: set[int] = set()
-    for _, one, two in sorted(found):
-        if not taken & {one, two}:
-            taken |= {one, two}
-            yield one, two
+    for pair in np.flatnonzero(together)[np.argsort(cost[together], kind="stable")]:
+        first, second = int(one[pair]), int(two[pair])
+        if not taken & {first, second}:
+            taken |= {first, second}
+            yield first, second
 
 
-def _draw(added: Floats, start: _End, stop: _End) -> None:
+def _draw(added: Floats, start: End, stop: End) -> None:
     """Carries a line from one end to the other."""
     length = float(np.hypot(*(stop.point - start.point)))
-    steps = max(int(length), 2)
-    t = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
+    t = np.linspace(0, 1, max(int(length), 2), dtype=np.float32)[:, None]
     one, two = start.point + start.direction * length / 3, stop.point + stop.direction * length / 3
     way = (
         (1 - t) ** 3 * start.point + 3 * (1 - t) ** 2 * t * one + 3 * (1 - t) * t**2 * two + t**3 * stop.point
     )
-    half = max(len(start.profile), len(stop.profile)) // 2
+    half = max(start.half, stop.half)
     back = np.arange(1, half + 2, dtype=np.float32)[:, None]  # the ink's edge lies aslant
     way = np.concatenate(
         [start.point - back[::-1] * start.direction, way, stop.point - back * stop.direction]
@@ -257,24 +89,98 @@ def _draw(added: Floats, start: _End, stop: _End) -> None:
     t = np.concatenate([np.zeros_like(back), t, np.ones_like(back)])
     heading = np.gradient(way, axis=0)
     heading /= np.maximum(np.hypot(heading[:, 0], heading[:, 1]), 1e-6)[:, None]
-    band = np.zeros(added.shape[:2], np.uint8)
-    cv2.polylines(band, [np.rint(way).astype(np.int32)], isClosed=False, color=1, thickness=2 * half + 2)
-    rows, columns = np.nonzero(band)
-    apart = np.stack([columns, rows], axis=1).astype(np.float32)[:, None] - way[None]
-    nearest = (apart**2).sum(axis=2).argmin(axis=1)
-    offset, along = apart[np.arange(len(rows)), nearest], heading[nearest]
-    across = along[:, 0] * offset[:, 1] - along[:, 1] * offset[:, 0]
-    beside = np.abs((along * offset).sum(axis=1)) < 1.0
+    rows, columns, nearest = _beside(way, half, added.shape[:2])
+    offset = np.stack([columns, rows], axis=1) - way[nearest]
+    heading = heading[nearest]
+    across = heading[:, 0] * offset[:, 1] - heading[:, 1] * offset[:, 0]
+    along = (heading * offset).sum(axis=1)
     share = t[nearest]
     line = (1 - share) * _across(start.profile, across) + share * _across(stop.profile[::-1], across)
-    line[~beside] = 0
+    line[((nearest == 0) | (nearest == len(way) - 1)) & (np.abs(along) >= 1)] = 0
     there = added[rows, columns]
     added[rows, columns] = np.where(np.abs(line) > np.abs(there), line, there)
+
+
+def _beside(
+    way: Floats, px: int, shape: tuple[int, ...]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of a picture within so many px of a way, and each one's nearest point of it."""
+    reach = px + 2
+    at = np.rint(way).astype(np.intp)
+    corner = at.min(axis=0) - reach
+    columns, rows = (at - corner).T
+    apart = np.full(at.max(axis=0)[::-1] - corner[::-1] + reach + 1, 255, np.uint8)
+    apart[rows, columns] = 0
+    distance, labels = cv2.distanceTransformWithLabels(
+        apart, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    point_of = np.zeros(int(labels.max()) + 1, np.intp)
+    point_of[labels[rows, columns]] = np.arange(len(way))
+    rows, columns = np.nonzero(distance <= px + 1)
+    nearest = point_of[labels[rows, columns]]
+    rows, columns = rows + corner[1], columns + corner[0]
+    inside = (rows >= 0) & (columns >= 0) & (rows < shape[0]) & (columns < shape[1])
+    return rows[inside], columns[inside], nearest[inside]
 
 
 def _across(profile: Floats, offset: Floats) -> Floats:
     """A profile's values at signed distances from the line's middle, (N, 3)."""
     half = len(profile) // 2
-    at = np.arange(-half, half + 1)
+    at = np.arange(-half, half + 1) / FINE
     values = [np.interp(offset, at, profile[:, channel], 0, 0) for channel in range(3)]
     return np.stack(values, axis=-1).astype(np.float32)
+
+
+def lines_beside(
+    departing: NDArray[np.bool_],
+    near: NDArray[np.bool_],
+    mask: Mask,
+    text_height: float,
+    options: CurveOptions,
+) -> NDArray[np.bool_] | None:
+    """Thin lines that pass by near the ink, (H, W): a frame, a rule, a ring; None where there is none.
+
+    Args:
+        departing: Where the ground departs from its surface.
+        near: Where it is near enough to the ink to matter.
+        mask: The ink.
+        text_height: In px.
+        options: What counts as a line.
+    """
+    side = round(max(options.least_thickest, options.thickest * text_height)) + 2
+    departed = departing.view(np.uint8)
+    thick = cv2.morphologyEx(departed, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+    thin = cv2.bitwise_and(departed, cv2.bitwise_not(within(np.asarray(thick, np.uint8), 1)))
+    _, components, sizes, _ = cv2.connectedComponentsWithStats(thin, connectivity=8)
+    lines = np.asarray(components, np.int32)
+    long = sizes[:, (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT)].max(axis=1)
+    is_line = (long >= options.longest_speck * text_height) & (
+        np.bincount(lines[near], minlength=len(sizes)) > 0
+    )
+    is_line[0] = False
+    if not 0 < np.count_nonzero(is_line) <= options.most_beside:
+        return None
+    touching = is_line[lines] & (within(mask, 1) > 0)
+    count, contacts, stats, _ = cv2.connectedComponentsWithStats(touching.view(np.uint8), connectivity=8)
+    for contact in range(1, count):
+        left, top, width, height, _ = stats[contact].tolist()
+        touch = places(np.asarray(contacts), contact, left, top, left + width, top + height)
+        reach = max(width, height) + side
+        line = int(lines[int(touch[0, 1]), int(touch[0, 0])])
+        box = (max(left - reach, 0), max(top - reach, 0), left + width + reach, top + height + reach)
+        if not _lies_aside(touch, places(lines, line, *box)):
+            return None
+    return np.asarray(is_line[lines], np.bool_)
+
+
+def _lies_aside(touch: Floats, place: Floats) -> bool:
+    """Whether a thin line touches the ink with its side, not with its end: it goes on both ways."""
+    shape = axis_of(place, np.ones(len(place), np.float32))
+    if shape is None:
+        return False
+    _, axis, long, thick = shape
+    along, contact = place @ axis, touch @ axis
+    least = max(2.0, thick)
+    return long >= 2 * thick and bool(
+        contact.min() - along.min() >= least and along.max() - contact.max() >= least
+    )

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging import ground
+from worker.imaging.boxes import ink_box, padded
 from worker.imaging.ground import Floats
 from worker.job import Image, Mask
 
@@ -14,20 +15,24 @@ from worker.job import Image, Mask
 _LEAST = 0.5
 #: From this deviation on an eye tells woven or printed grain from random noise: the ground's own is copied.
 _VISIBLE = 2.0
-#: Side in px of the squares whose mean is no grain.
-_COARSE = 15
+#: Side in px of cells over which a ground may change; their means (and their neighbours') are no grain.
+_COARSE = 6
 #: Sizes (rows, columns) of the copied pieces, tried in this order until the ring has room for some.
 _PIECES = ((24, 32), (12, 24), (6, 12))
 #: Places a piece is compared with before the best is copied; more change nothing that can be seen.
-_TRIALS = 24
-#: Side of the sheet of noise that is laid out over a large fill, in px: no eye sees random noise repeat.
-_SHEET = 192
+_TRIALS = 12
+#: Pieces that are looked at together.
+_AT_ONCE = 64
+#: Side of the sheet of noise that is laid out over a large fill, in px: no eye sees noise below `_VISIBLE`
+#: repeat.
+_SHEET = 128
 #: Px around erased ink whose noise is learned where a filter took it off.
 _AROUND = 12
 #: Pixels that tell how the noise's channels hang together.
-_MOST_SAMPLES = 4000
+_MOST_SAMPLES = 1500
 #: Fewer ground pixels than this tell nothing about their noise.
 _FEWEST = 60
+_GREY = np.full(3, 1 / 3, np.float32)
 
 
 def grow(residual: Floats, ring: NDArray[np.bool_], mask: Mask, random: np.random.Generator) -> Floats | None:
@@ -39,25 +44,32 @@ def grow(residual: Floats, ring: NDArray[np.bool_], mask: Mask, random: np.rando
         mask: Where it is needed; what is returned elsewhere has no meaning.
         random: Seeded by the caller, so that the same page gives the same pixels.
     """
-    distance = ground.departure(residual)
     around = np.flatnonzero(ring)
     if around.size < _FEWEST:
         return None
-    limit = 4 * ground.MAD_TO_SIGMA * max(ground.quantile(distance.ravel()[around], 0.5), 0.3)
-    donors = ring & (distance < limit)
-    of_ground = np.flatnonzero(donors)
-    samples = residual.reshape(-1, 3)[of_ground[ground.thinned(len(of_ground), _MOST_SAMPLES)]]
-    if len(samples) < _FEWEST:
+    few = around[ground.thinned(len(around), _MOST_SAMPLES)]
+    pixels = residual.reshape(-1, 3)
+    distance = ground.largest(pixels[few].T)
+    limit = 4 * ground.MAD_TO_SIGMA * max(ground.quantile(distance, 0.5), 0.3)
+    few = few[distance < limit]
+    if len(few) < _FEWEST:
         return None
-    covariance = np.cov(samples.T) - np.eye(3) / 12  # rounding to whole levels adds the twelfth again
+    covariance = np.cov(pixels[few].T) - np.eye(3) / 12  # rounding to whole levels adds the twelfth again
     deviation = float(np.sqrt(max(covariance.diagonal().max(), 0)))
     if deviation < _LEAST:
         return None
-    grain = _drawn(residual, donors, covariance, random)
     if deviation >= _VISIBLE:
-        fine = residual - ground.local_mean(residual, donors, _COARSE)  # unevenness would show as patches
-        _copy_pieces(grain, fine, donors, mask, random)
-    return grain
+        copied = _copied(residual, ring & (ground.departure(residual) < limit), mask, random)
+        if copied is not None:
+            return copied
+    width = ring.shape[1]
+    within, above = few[few % width < width - 1], few[few < ring.size - width]
+    across = _softness(pixels, within[ring.ravel()[within + 1]], 1, limit)
+    down = _softness(pixels, above[ring.ravel()[above + width]], width, limit)
+    noise = np.zeros_like(residual)
+    box = ink_box(mask)
+    noise[box.slices] = _drawn(box.height, box.width, covariance, (across, down), random)
+    return noise
 
 
 def removed(noisy: Image, smooth: Image, mask: Mask, seed: tuple[int, ...]) -> NDArray[np.int8] | None:
@@ -69,78 +81,111 @@ def removed(noisy: Image, smooth: Image, mask: Mask, seed: tuple[int, ...]) -> N
         mask: What is erased.
         seed: So that the same page gives the same pixels.
     """
-    around = cv2.dilate(mask, np.ones((2 * _AROUND + 1, 2 * _AROUND + 1), np.uint8))
-    residual = cv2.subtract(noisy, smooth, dtype=cv2.CV_32F)
-    ring = (around > 0) & (mask == 0)
-    noise = grow(np.asarray(residual, np.float32), ring, mask, np.random.default_rng(seed))
-    return None if noise is None else np.rint(noise).clip(-127, 127).astype(np.int8)
+    inner = padded(ink_box(mask), _AROUND, mask).slices
+    ink = mask[inner]
+    around = cv2.dilate(ink, np.ones((2 * _AROUND + 1, 2 * _AROUND + 1), np.uint8))
+    residual = np.asarray(cv2.subtract(noisy[inner], smooth[inner], dtype=cv2.CV_32F), np.float32)
+    noise = grow(residual, (around > 0) & (ink == 0), ink, np.random.default_rng(seed))
+    if noise is None:
+        return None
+    whole = np.zeros(noisy.shape, np.int8)
+    whole[inner] = np.rint(np.clip(noise, -127, 127))
+    return whole
 
 
 def _drawn(
-    residual: Floats, donors: NDArray[np.bool_], covariance: NDArray[np.float64], random: np.random.Generator
+    height: int,
+    width: int,
+    covariance: NDArray[np.float64],
+    softness: tuple[float, float],
+    random: np.random.Generator,
 ) -> Floats:
-    """Normal noise with the ground's covariance between channels and its softness."""
+    """Normal noise of that covariance between channels and that softness across and down."""
     values, vectors = np.linalg.eigh(covariance)
     mixing = (vectors * np.sqrt(np.clip(values, 0, None))).astype(np.float32)
-    height, width = residual.shape[:2]
     sheet = random.standard_normal((min(height, _SHEET), min(width, _SHEET), 3), np.float32)
-    grey = ground.grey(residual)
-    along, across = _softness(grey, donors, 1), _softness(grey, donors, 0)
-    if max(along, across) > 0.2:
-        sheet = cv2.GaussianBlur(sheet, (0, 0), max(along, 0.05), sigmaY=max(across, 0.05)).astype(np.float32)
+    if max(softness) > 0.2:
+        across, down = (max(sigma, 0.05) for sigma in softness)
+        sheet = cv2.GaussianBlur(sheet, (0, 0), across, sigmaY=down).astype(np.float32)
         sheet /= max(float(sheet.std()), 1e-6)
     mixed = cv2.transform(sheet, mixing)
     tiles = (-(-height // _SHEET), -(-width // _SHEET), 1)
     return np.asarray(np.tile(mixed, tiles)[:height, :width], np.float32)
 
 
-def _softness(residual: Floats, valid: NDArray[np.bool_], axis: int) -> float:
-    """Sigma in px of the blur that gives white noise the correlation of neighbours seen along an axis.
+def _softness(pixels: Floats, places: NDArray[np.intp], step: int, limit: float) -> float:
+    """Sigma in px of the blur that gives white noise the correlation seen between neighbours.
 
     White noise under a Gaussian blur of sigma s has the correlation exp(-1 / (4 s²)) at a distance of one px.
+
+    Args:
+        pixels: The noise, (N, 3).
+        places: Which of them are compared with those `step` further on.
+        step: 1 for neighbours in a row, the width for those in a column.
+        limit: Levels beyond which a neighbour is no noise.
     """
-    first = (slice(None), slice(None, -1)) if axis == 1 else (slice(None, -1), slice(None))
-    second = (slice(None), slice(1, None)) if axis == 1 else (slice(1, None), slice(None))
-    both = valid[first] & valid[second]
-    one, two = residual[first][both], residual[second][both]
-    power = float((one**2).mean() + (two**2).mean()) / 2 if one.size else 0.0
-    correlation = float((one * two).mean()) / power if power > 0 else 0.0
+    beside = pixels[places + step]
+    noise = ground.largest(beside.T) < limit
+    one, two = (pixels[places[noise]] @ _GREY, beside[noise] @ _GREY)
+    power = float(one @ one + two @ two) / 2
+    correlation = float(one @ two) / power if power > 0 else 0.0
     return float(np.sqrt(-1 / (4 * np.log(min(correlation, 0.9))))) if correlation > 0.05 else 0.0
 
 
-def _copy_pieces(
-    grain: Floats, residual: Floats, donors: NDArray[np.bool_], mask: Mask, random: np.random.Generator
-) -> None:
-    """Replaces drawn noise by pieces of the ground's own, each taken where the strokes' gaps fit best."""
+def _copied(
+    residual: Floats, donors: NDArray[np.bool_], mask: Mask, random: np.random.Generator
+) -> Floats | None:
+    """Pieces of the ground's own noise, each taken where the strokes' gaps fit best; None where none fits."""
     for height, width in _PIECES:
         if height > mask.shape[0] or width > mask.shape[1]:
             continue
         # top left corners of pieces that hold nothing but ground
         whole = cv2.erode(
-            donors.astype(np.uint8),
+            donors.view(np.uint8),
             np.ones((height, width), np.uint8),
             anchor=(0, 0),
             borderType=cv2.BORDER_CONSTANT,
             borderValue=0,
         )
-        tops, lefts = np.nonzero(whole[: mask.shape[0] - height + 1, : mask.shape[1] - width + 1])
-        if len(tops) >= _TRIALS:
+        whole = whole[: mask.shape[0] - height + 1, : mask.shape[1] - width + 1]
+        places = np.flatnonzero(whole)
+        if len(places) >= _TRIALS:
             break
     else:
-        return
-    grey = ground.grey(residual)
-    rows, columns = np.arange(height)[:, None], np.arange(width)[None, :]
-    left, top, across, down = cv2.boundingRect(mask)
-    for y in range(top, top + down, height):
-        for x in range(left, left + across, width):
-            y0, x0 = min(y, mask.shape[0] - height), min(x, mask.shape[1] - width)
-            piece = (slice(y0, y0 + height), slice(x0, x0 + width))
-            hole = mask[piece] > 0
-            if not hole.any():
-                continue
-            chosen = random.integers(0, len(tops), _TRIALS)
-            trials = grey[tops[chosen, None, None] + rows, lefts[chosen, None, None] + columns]
-            misfit = (((trials - grey[piece]) ** 2) * donors[piece]).sum(axis=(1, 2))
-            best = chosen[int(misfit.argmin())]
-            source = residual[tops[best] : tops[best] + height, lefts[best] : lefts[best] + width]
-            grain[piece][hole] = source[hole]
+        return None
+    residual = np.asarray(cv2.subtract(residual, _unevenness(residual, donors)), np.float32)
+    noise = np.zeros_like(residual)
+    box = ink_box(mask)
+    rows = np.minimum(np.arange(box.top, box.bottom, height), mask.shape[0] - height)
+    columns = np.minimum(np.arange(box.left, box.right, width), mask.shape[1] - width)
+    tops, lefts = (np.ravel(each) for each in np.meshgrid(rows, columns, indexing="ij"))
+    there, known, needed = (
+        np.lib.stride_tricks.sliding_window_view(picture, (height, width))
+        for picture in (ground.grey(residual), donors.astype(np.float32), mask)
+    )
+    wanted = needed[tops, lefts].any(axis=(1, 2))
+    tops, lefts = tops[wanted], lefts[wanted]
+    sources = places[random.integers(0, len(places), (len(tops), _TRIALS))]
+    for start in range(0, len(tops), _AT_ONCE):
+        few = slice(start, start + _AT_ONCE)
+        down, across = np.divmod(sources[few], whole.shape[1])
+        apart = there[down, across] - there[tops[few], lefts[few]][:, None]
+        seen = known[tops[few], lefts[few]].reshape(-1, height * width)
+        misfit = np.einsum("nti,ni->nt", np.square(apart).reshape(len(seen), _TRIALS, -1), seen)
+        best = np.arange(len(seen)), misfit.argmin(axis=1)
+        for y, x, top, left in zip(tops[few], lefts[few], down[best], across[best], strict=True):
+            noise[y : y + height, x : x + width] = residual[top : top + height, left : left + width]
+    return noise
+
+
+def _unevenness(residual: Floats, donors: NDArray[np.bool_]) -> Floats:
+    """What is no grain but the ground's slow changes: pieces of it would show as patches."""
+    height, width = donors.shape
+    shape = (-(-width // _COARSE), -(-height // _COARSE))
+    seen = donors.view(np.uint8)
+    share = cv2.resize(seen.astype(np.float32), shape, interpolation=cv2.INTER_AREA)
+    total = cv2.resize(cv2.copyTo(residual, seen), shape, interpolation=cv2.INTER_AREA)
+    share = cv2.blur(share, (3, 3))  # over cells and their neighbours: the grain's own mean is smaller there
+    total = cv2.blur(total, (3, 3))
+    means = total / np.maximum(share, np.float32(1e-3))[..., None]
+    return np.asarray(cv2.resize(means, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.imaging import least_squares
 from worker.job import Image
 
 Floats = NDArray[np.float32]
@@ -25,22 +26,12 @@ PERCENTILE_30_TO_SIGMA = 1.9
 _POWERS = ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2), (3, 0), (2, 1), (1, 2), (0, 3))
 #: Points a fit looks at; more change the surface by less than a hundredth of a level.
 MOST_POINTS = 1000
-#: Residuals within this many sigmas have full say in the fit, others none.
-_INLIER_SIGMAS = 3.0
-#: Smallest sigma in levels: a surface on 8-bit pixels is never nearer than rounding, 1 / sqrt(12).
-_ROUNDING = 0.3
-_SOFT_STEPS, _HARD_STEPS = 4, 3
-#: A soft step that moves the coefficients by no more levels than this is the last one; outliers whose sum is
-#: below so many levels for each point bend nothing.
-_BENDING, _HARMLESS = 0.5, 0.03
 #: Values that a quantile is read off.
 _QUANTILE_POINTS = 4000
-#: Departures in levels: no ground's noise is as far out; what is nearer may be ground; and the share of such
-#: points above which a fit needs no second start.
-_FARTHEST, _PLAUSIBLE, _ENOUGH = 40.0, 12.0, 0.75
+#: Departure in levels up to which a point may be ground, and the share of such points above which a fit needs
+#: no second start.
+_PLAUSIBLE, _ENOUGH = 12.0, 0.75
 _FAR_OFF = 4.0
-#: Levels the coefficients may still move when the fit ends.
-_SETTLED = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +54,8 @@ class Surface:
 
     def residuals(self, x: NDArray[np.integer], y: NDArray[np.integer], colours: Floats) -> Floats:
         """How far N pixels depart from the surface, for each channel: (3, N)."""
+        if self.order == 0:
+            return np.asarray(colours.T - self.coefficients.T, np.float32)
         terms = _terms(x, y, self.origin, self.scale, self.order)
         return (colours.T - self.coefficients.T @ terms).astype(np.float32)
 
@@ -71,14 +64,20 @@ class Surface:
         if self.order == 0:
             return np.broadcast_to(self.coefficients[0].astype(np.float32), (height, width, 3))
         # separable: powers of x once for a row, powers of y once for a column
-        powers = np.arange(self.order + 1)
-        u = (((left + np.arange(width)) - self.origin[0]) / self.scale)[:, None] ** powers
-        v = (((top + np.arange(height)) - self.origin[1]) / self.scale)[:, None] ** powers
+        u, v = (
+            np.vander((np.arange(first, first + size) - origin) / self.scale, self.order + 1, increasing=True)
+            for first, size, origin in ((left, width, self.origin[0]), (top, height, self.origin[1]))
+        )
         weights = np.zeros((self.order + 1, self.order + 1, 3))
         for (x_power, y_power), colour in zip(_POWERS, self.coefficients, strict=False):
             weights[y_power, x_power] = colour
         row = np.ascontiguousarray(u @ weights, np.float32).reshape(self.order + 1, -1)
         return np.asarray((v.astype(np.float32) @ row).reshape(height, width, 3), np.float32)
+
+    def leaves(self, pixels: Image, plain: Floats) -> Floats:
+        """What is left of pixels (H, W, 3) over the surface's colours there, of the same shape."""
+        ground = plain if self.order else np.append(self.coefficients[0], 0.0)  # four numbers are one colour
+        return np.asarray(cv2.subtract(pixels, ground, dtype=cv2.CV_32F), np.float32)
 
     def levels(self, width: int, height: int) -> Image:
         """The same, rounded to whole levels."""
@@ -120,9 +119,9 @@ class Points:
     def is_level(self, surface: Surface, slope: float) -> bool:
         """Whether what one colour leaves over has no trend of so many levels from the middle to the edge."""
         left = self.channels - surface.coefficients.T
-        limit, _ = _spread(largest(left))
+        limit, _ = least_squares.spread(largest(left))
         weights = (largest(left) <= limit).astype(np.float64)
-        trend = _solve(self.terms[:6], left, weights)[1:]
+        trend = least_squares.solve(self.terms[:6], left, weights)[1:]
         return bool(np.abs(trend).max() <= slope)
 
 
@@ -142,14 +141,29 @@ def fit(points: Points, order: int) -> Surface:
             distance = largest(channels - coefficients.T)
     else:
         terms = points.terms[: (order + 1) * (order + 2) // 2]
-        coefficients, distance = _reweighted(terms, channels, _solve(terms, channels, None))
+        coefficients, distance = least_squares.reweighted(
+            terms, channels, least_squares.solve(terms, channels, None)
+        )
         if _share(distance) < _ENOUGH:  # two grounds: settle on the commoner one
             start = np.zeros_like(coefficients)
             start[0] = _mode(channels)
-            other, its_distance = _reweighted(terms, channels, start)
+            other, its_distance = least_squares.reweighted(terms, channels, start)
             if _share(its_distance) > _share(distance):
                 coefficients, distance = other, its_distance
-    limit, typical = _spread(distance)
+    return _surface(points, order, coefficients, distance)
+
+
+def lowered(points: Points, surface: Surface, order: int) -> Surface:
+    """The surface of a lower order through what lies on another one."""
+    terms = points.terms[: (order + 1) * (order + 2) // 2]
+    start = surface.coefficients[: len(terms)]
+    apart = points.channels - surface.coefficients.T @ points.terms[: len(surface.coefficients)]
+    coefficients, distance = least_squares.trimmed(terms, points.channels, start, largest(apart))
+    return _surface(points, order, coefficients, distance)
+
+
+def _surface(points: Points, order: int, coefficients: NDArray[np.float64], distance: Floats) -> Surface:
+    limit, typical = least_squares.spread(distance)
     return Surface(
         order,
         coefficients,
@@ -203,39 +217,6 @@ def quantile(values: NDArray[Any], share: float) -> float:
     return float(np.partition(few, place)[place])
 
 
-def _reweighted(
-    terms: NDArray[np.float64], channels: NDArray[np.float64], coefficients: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], Floats]:
-    """Iteratively reweighted least squares: soft while outliers still bend the surface, then a clean cut."""
-    distance = largest(channels - coefficients.T @ terms)
-    steps, soft = 0, True
-    while steps < _SOFT_STEPS + _HARD_STEPS:
-        limit, typical = _spread(distance)
-        outlying = distance > limit
-        if not outlying.any() or (steps == 0 and distance[outlying].sum() < _HARMLESS * len(distance)):
-            break
-        sigma = max(MAD_TO_SIGMA * typical, _ROUNDING)
-        weights = 1 / (1 + (distance / sigma) ** 2) ** 2 if soft else ~outlying
-        settled = _solve(terms, channels, weights.astype(np.float64))
-        moved = float(np.abs(settled - coefficients).max())
-        coefficients = settled
-        distance = largest(channels - coefficients.T @ terms)
-        if not soft and moved < _SETTLED:
-            break
-        steps += 1
-        soft = soft and steps < _SOFT_STEPS and moved > _BENDING
-    return coefficients, distance
-
-
-def _spread(distance: Floats) -> tuple[float, float]:
-    """The departure beyond which a point is none of the ground's, and the ground's median departure."""
-    near = distance[distance <= _FARTHEST]
-    if near.size < 0.2 * distance.size:
-        near = distance
-    typical = float(np.partition(near, near.size // 2)[near.size // 2])
-    return _INLIER_SIGMAS * max(MAD_TO_SIGMA * typical, _ROUNDING), typical
-
-
 def _share(distance: Floats) -> float:
     """Share of the points that could be ground."""
     return float((distance <= _PLAUSIBLE).mean())
@@ -287,14 +268,3 @@ def _terms(
         terms[place] = terms[place - total - 1] * v
         place += 1
     return terms
-
-
-def _solve(
-    terms: NDArray[np.float64], channels: NDArray[np.float64], weights: NDArray[np.float64] | None
-) -> NDArray[np.float64]:
-    """(Weighted) least squares; a touch of ridge keeps degenerate point sets (one row of pixels) solvable."""
-    weighted = terms if weights is None else terms * weights
-    normal: NDArray[np.float64] = weighted @ terms.T
-    normal.ravel()[:: len(normal) + 1] += 1e-7 * max(normal[0, 0], 1.0)
-    _, coefficients = cv2.solve(normal, weighted @ channels.T)  # a third of numpy's time for so few terms
-    return np.asarray(coefficients, np.float64)

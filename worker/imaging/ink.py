@@ -7,13 +7,15 @@ for a surface, ink is what has a colour that the surroundings lack.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from worker.imaging import ground
-from worker.imaging.joined import plain_rim, row_of, shade, told_apart, without_lights
+from worker.imaging.components import STRONG, Looks, components
+from worker.imaging.halo import plain_rim, shade, without_lights
+from worker.imaging.ownership import shared_out
 from worker.imaging.pixels import (
     beyond,
     both,
@@ -23,26 +25,18 @@ from worker.imaging.pixels import (
     less,
     level_at,
     level_counts,
-    parts,
     some_of,
     square,
-    those,
     widened,
 )
-from worker.imaging.quads import filled, grown
 from worker.imaging.scene import MaskOptions, Scene
 from worker.job import Image, Mask
 
-#: Departures of so many levels are more than ripples.
-_STRONG = 30
 #: Ink of one colour is no thicker than twice this share of the text's height; and steps of so many levels
 #: from pixel to pixel part two colours.
 _THICKEST, _STEP = 0.3, 60
-#: Which of the combinations of four bits count for what: all; those with the first bit, the second, both of
-#: these, the third, the fourth.
-_SUMS = np.array(
-    [[(bits & wanted) == wanted for bits in range(16)] for wanted in (0, 1, 2, 3, 4, 8)], np.float32
-)
+#: Points that the ground's surface is fitted to: more change what departs from it by less than its rounding.
+_POINTS = 700
 #: Growth by one px, in turn without the diagonals and with them: together about a disc.
 _RIM = (np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8), np.ones((3, 3), np.uint8))
 
@@ -56,6 +50,8 @@ class Ink:
     ripples: Mask
     #: Deviation of the ground's noise, in levels.
     noise: float
+    #: Pixels that belong to other lines.
+    foreign: Mask
     #: Ink of other things: neighbours the OCR engine did not read, frames, icons.
     others: Mask
     #: The ground's surface, where there is one.
@@ -71,7 +67,7 @@ class Ink:
             return 0
         for px in range(options.longest_end):
             wider = widened(mask, _RIM[px % 2])
-            columns, rows = some_of(less(less(wider, mask), self.others), 2 * ground.MOST_POINTS)
+            columns, rows = some_of(less(less(wider, mask), self.others), _POINTS)
             off = pixels[rows, columns].astype(np.int16) - self.plain[rows, columns]
             # what crosses it is not the shadow's
             off = off.clip(-options.end_levels, options.end_levels)
@@ -86,7 +82,7 @@ def departures(scene: Scene, ring_reach: float, ink_reach: float, options: MaskO
     ring = less(scene.grown(ring_reach), scene.own)
     ring_size, size = cv2.countNonZero(ring), cv2.countNonZero(scene.inside)
     around_and_in = either(ring, scene.inside)
-    columns, rows = some_of(ring if ring_size >= 0.5 * size else around_and_in)
+    columns, rows = some_of(ring if ring_size >= 0.5 * size else around_and_in, _POINTS)
     if len(rows) < 30:
         return None
     surface = ground.surface_of(columns, rows, scene.pixels[rows, columns], options.flat)
@@ -111,9 +107,12 @@ def departures(scene: Scene, ring_reach: float, ink_reach: float, options: MaskO
     if contrast < 2 * faint:
         return None
     bold = beyond(departure, max(options.seed * contrast, faint))
-    candidates = less(beyond(departure, faint), scene.foreign)
+    candidates = beyond(departure, faint)
+    scene = replace(scene, foreign=shared_out(scene, candidates, bold, options))
+    candidates = less(candidates, scene.foreign)
     allowed = scene.grown(ink_reach)
-    found = _components(scene, candidates, bold, allowed, options, drawn=sigma <= options.drawn)
+    looks = Looks(candidates, bold, allowed, plain, departure, sigma, drawn=sigma <= options.drawn)
+    found = components(scene, looks, options)
     if found is None:
         return None
     mask, others = found
@@ -121,9 +120,20 @@ def departures(scene: Scene, ring_reach: float, ink_reach: float, options: MaskO
         mask = without_lights(scene, mask, bold, allowed, options)
     ripples = _ripples(scene, mask, departure, candidates, sigma, options)
     behind = cv2.countNonZero(both(less(bold, mask), scene.inside))
-    rim = plain_rim(scene, mask, options) if behind > options.printed * size else 0
-    doubtful = behind > cv2.countNonZero(both(mask, scene.inside))
-    return Ink(mask, departure, ripples, sigma, others, plain, rim, doubtful)
+    rim = plain_rim(scene, mask, scene.inside, options) if behind > options.printed * size else 0
+    if not rim:
+        rim = _outline_beside(scene, mask, both(bold, others), options)
+    doubtful = sigma > options.busy or behind > cv2.countNonZero(both(mask, scene.inside))
+    return Ink(mask, departure, ripples, sigma, scene.foreign, others, plain, rim, doubtful)
+
+
+def _outline_beside(scene: Scene, ink: Mask, things: Mask, options: MaskOptions) -> int:
+    """Px of an outline that only what it covers beside the line shows; 0 where it may be ground as well."""
+    area = either(scene.inside, less(scene.grown(options.polygon_growth), scene.own))
+    if cv2.countNonZero(both(things, area)) <= options.printed * cv2.countNonZero(scene.inside):
+        return 0
+    rim = plain_rim(scene, ink, area, options)
+    return rim if rim >= options.outline else 0
 
 
 def _ripples(
@@ -135,40 +145,10 @@ def _ripples(
         return np.zeros_like(ink)
     near = widened(ink, square(options.ripple_px))
     other = widened(less(candidates, ink), square(2))
-    strong = widened(less(beyond(departure, _STRONG), ink), square(3))
-    faint = less(beyond(departure, weakest), beyond(departure, _STRONG - 1))
+    strong = widened(less(beyond(departure, STRONG), ink), square(3))
+    faint = less(beyond(departure, weakest), beyond(departure, STRONG - 1))
     faint = both(less(faint, scene.foreign), near)
     return less(faint, both(other, strong))
-
-
-def _components(
-    scene: Scene, candidates: Mask, bold: Mask, allowed: Mask, options: MaskOptions, *, drawn: bool = False
-) -> tuple[Mask, Mask] | None:
-    """The components that hold bold ink of the line, and those that hold some of what stands beside it."""
-    count, labels = parts(candidates)
-    core = -options.core * min(scene.frame.length, scene.frame.height) / 2
-    core_of_line = filled([grown(scene.quad, core, core, scene.frame)], scene.crop)
-    near = less(both(bold, allowed), scene.own)
-    if cv2.countNonZero(near) > options.neighbours * cv2.countNonZero(both(bold, scene.inside)):
-        of_others = less(bold, less(scene.own, scene.inside))
-        allowed = both(allowed, row_of(scene, of_others, options))
-    # which of four areas a pixel lies in, as bits: one pass counts each component's pixels for all of them
-    places = (both(scene.inside, allowed) & 1) | (bold & 2) | (~allowed & 4) | (core_of_line & 8)
-    inked = np.flatnonzero(candidates > 0)
-    counts = np.bincount(labels.ravel()[inked] * 16 + places.ravel()[inked], minlength=16 * count)
-    sums = _SUMS @ counts.reshape(count, 16).T.astype(np.float32)
-    area, own, strong, own_strong, outside, in_core = sums
-    seeded = own_strong > 0
-    whole = seeded & (outside == 0) & (own >= np.where(in_core > 0, 0.5, options.own_at_edge) * area)
-    # what leaves the line's reach has run together with something else; where it merely grazes the box, it
-    # is none of the line's
-    part = seeded & ~whole & (in_core > 0)
-    ink, others = those(whole, labels), those((strong > 0) & ~whole & ~part, labels)
-    if part.any():
-        taken, beside = told_apart(scene, those(part, labels), bold, allowed, options, drawn=drawn)
-        ink, others = either(ink, taken), either(others, beside)
-    share = cv2.countNonZero(ink) / max(cv2.countNonZero(scene.inside), 1)
-    return (ink, others) if 0.02 <= share <= 0.95 else None
 
 
 def unlike_ring(scene: Scene, options: MaskOptions) -> Ink | None:
@@ -186,8 +166,9 @@ def unlike_ring(scene: Scene, options: MaskOptions) -> Ink | None:
     candidates = np.where(unlike, 255, 0).astype(np.uint8)
     candidates = cv2.morphologyEx(candidates, cv2.MORPH_CLOSE, square(1)).astype(np.uint8)
     bold = cv2.erode(candidates, np.ones((2, 2), np.uint8)).astype(np.uint8)
+    scene = replace(scene, foreign=shared_out(scene, candidates, bold, options))
     candidates = less(candidates, scene.foreign)
-    found = _components(scene, candidates, bold, scene.grown(options.reach), options)
+    found = components(scene, Looks(candidates, bold, scene.grown(options.reach)), options)
     if found is None:
         return None
     mask, others = found
@@ -199,8 +180,9 @@ def unlike_ring(scene: Scene, options: MaskOptions) -> Ink | None:
         if cv2.distanceTransform(plain, cv2.DIST_L2, 3).max() > thickest:
             return None
     grown_mask = widened(mask, square(1))
-    rim = max(plain_rim(scene, grown_mask, options), shade(scene, grown_mask, options))
-    return Ink(grown_mask, depth.astype(np.uint8), np.zeros_like(mask), options.noisy, others, rim=rim)
+    rim = max(plain_rim(scene, grown_mask, scene.inside, options), shade(scene, grown_mask, options))
+    ripples = np.zeros_like(mask)
+    return Ink(grown_mask, depth.astype(np.uint8), ripples, options.noisy, scene.foreign, others, rim=rim)
 
 
 def _edges(pixels: Image) -> Mask:

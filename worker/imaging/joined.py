@@ -35,14 +35,6 @@ _COUNTED = 4000
 #: How far into the line (share of its height) the gap to an unread neighbour is sought, and how much of the
 #: line's usual ink stands in the gap at most and beyond it at least.
 _GAP_WITHIN, _GAP_INK, _BEYOND_INK = 0.3, 0.35, 0.6
-#: Deviation in levels of a ground that hides an outline, and the share of it that an outline itself has.
-_BUSY, _PLAIN = 20.0, 0.4
-#: An outline or a shadow departs at this share of the pixels so far from the strokes on the same side of
-#: them; what departs further out in pieces broader than so many px is the ground's.
-_HALO_SHARE, _BROAD = 0.6, 5
-#: How far from the ink a shadow is sought (share of the text's height); and levels, and share of the ground's
-#: deviation, by which the ground is darker or lighter there on the mean.
-_SHADED_WITHIN, _SHADE, _SHADE_OF = 0.25, 6.0, 0.4
 #: Straight pieces of so many text heights are a frame's.
 _SIDE = 0.25
 
@@ -98,7 +90,7 @@ def _told_apart(
         strays = either(strays, either(running, frame))
     strokes = less(ink, strays)
     taken = both(both(joined, scene.grown(options.polygon_growth)), widened(strokes, square(halo)))
-    if not strays.any():
+    if not cv2.countNonZero(strays):
         return taken, np.zeros_like(taken)
     theirs = _nearer(strays, strokes)
     taken = less(taken, theirs)
@@ -183,75 +175,6 @@ def _frame(running: Mask, bold: Mask, text_height: float) -> Mask:
 
 def _bar(length: int, upright: bool) -> Mask:
     return np.ones((length, 1) if upright else (1, length), np.uint8)
-
-
-def plain_rim(scene: Scene, ink: Mask, options: MaskOptions) -> int:
-    """How many px of one colour lie round the ink on ground of many: an outline that the ground hides."""
-    grey = cv2.cvtColor(scene.pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    apart = cv2.distanceTransform(cv2.bitwise_not(ink), cv2.DIST_L2, 3)
-    widest = max(round(options.halo * scene.text_height), 3)
-    places = np.flatnonzero(less(scene.inside, ink) > 0)
-    step, levels = np.minimum(apart.ravel()[places], widest + 1).astype(np.intp), grey.ravel()[places]
-    count, total, squares = (np.bincount(step, weights, widest + 2) for weights in (None, levels, levels**2))
-    mean = total / np.maximum(count, 1)
-    deviation = np.sqrt(np.maximum(squares / np.maximum(count, 1) - mean**2, 0))
-    if deviation[-1] < _BUSY:
-        return 0
-    # the first px still hold the ink's own edge
-    return int((deviation[2:] > _PLAIN * deviation[-1]).argmax()) + 1
-
-
-def shade(scene: Scene, ink: Mask, options: MaskOptions) -> int:
-    """How many px round the ink the ground is shaded on the mean: a shadow that a busy ground hides."""
-    grey = cv2.cvtColor(scene.pixels, cv2.COLOR_RGB2GRAY)
-    apart = cv2.distanceTransform(cv2.bitwise_not(ink), cv2.DIST_L2, 3)
-    widest = max(round(_SHADED_WITHIN * scene.text_height), 3)
-    beside = less(scene.grown(options.reach), either(ink, less(scene.own, scene.inside)))
-    places = np.flatnonzero(beside > 0)
-    step = np.minimum(np.ceil(apart.ravel()[places]), widest + 1).astype(np.intp)
-    count, total = (np.bincount(step, weights, widest + 2) for weights in (None, grey.ravel()[places]))
-    mean = total / np.maximum(count, 1)
-    far = grey.ravel()[places[step > widest]]
-    if not far.size:
-        return 0
-    shaded = np.abs(mean[2:] - mean[-1]) > max(_SHADE, _SHADE_OF * float(far.std()))
-    return 1 + int(shaded.argmin()) if shaded[0] else 0
-
-
-def without_lights(scene: Scene, ink: Mask, bold: Mask, allowed: Mask, options: MaskOptions) -> Mask:
-    """Ink without what lies further from its strokes than the outline or shadow that they have all along.
-
-    A light or a fold of cloth that departs from the ground's surface runs together with the text over it.
-    """
-    strokes = both(ink, bold)
-    beside = less(ink, strokes)
-    broad = np.ones((_BROAD, _BROAD), np.uint8)
-    if not cv2.morphologyEx(less(beside, widened(strokes, disc(1))), cv2.MORPH_OPEN, broad).any():
-        return ink
-    apart, labels = cv2.distanceTransformWithLabels(
-        cv2.bitwise_not(strokes), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    farthest = int(options.reach * scene.text_height) + 1
-    places = np.flatnonzero(less(either(allowed, ink), strokes) > 0)
-    stroke_at, of_stroke = np.flatnonzero(strokes > 0), labels.ravel()
-    origin = np.zeros(int(labels.max()) + 1, np.intp)
-    origin[of_stroke[stroke_at]] = stroke_at
-    nearest = origin[of_stroke[places]]
-    width = ink.shape[1]
-    down, right = places // width - nearest // width, places % width - nearest % width
-    # above, below, left and right of its stroke: a shadow falls to one side
-    side = np.where(np.abs(down) >= np.abs(right), down > 0, 2 + (right > 0)).astype(np.intp)
-    step = np.ceil(np.minimum(apart.ravel()[places], farthest + 1)).astype(np.intp)
-    cells = side * (farthest + 2) + step
-    departs = beside.ravel()[places] > 0
-    count, departing = (np.bincount(cells, weights, 4 * (farthest + 2)) for weights in (None, departs))
-    usual = (departing >= _HALO_SHARE * count).reshape(4, -1)
-    usual[:, :2] = True
-    widest = np.where(usual.all(axis=1), farthest, usual.argmin(axis=1) - 1)
-    stray = np.zeros_like(ink)
-    stray.ravel()[places[departs & (step > widest[side])]] = 255
-    lights = cv2.morphologyEx(stray, cv2.MORPH_OPEN, broad).astype(np.uint8)
-    return less(ink, both(widened(lights, square(1)), stray))
 
 
 def _running_out(scene: Scene, joined: Mask, bold: Mask, options: MaskOptions) -> Mask:

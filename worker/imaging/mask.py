@@ -16,22 +16,28 @@ from worker.imaging.ink import Ink, departures, unlike_ring
 from worker.imaging.pixels import (
     beyond,
     both,
+    box_of,
     disc,
     either,
     less,
     level_at,
     level_counts,
+    reaching,
     some_of,
     square,
     those,
     widened,
 )
 from worker.imaging.quads import bounding_box
-from worker.imaging.scene import MaskOptions, Scene
-from worker.job import Box, Image, Mask, Polygon, Region, TextBlock, TextLine
+from worker.imaging.scene import MaskOptions, Neighbours, Scene
+from worker.job import Box, Image, Mask, Region, TextBlock, TextLine
 
 #: Pixels that tell a colour, and the fineness of depths, in parts of a px.
 _FEW, _EIGHTHS = 300, 8
+#: Share of the ink that departs from the ground by no more than its bodies do.
+_STRONG = 0.95
+#: An outline is looked for so deep in the ink, from and to, in these parts.
+_RIND = (15, 25)
 
 
 def find_region(
@@ -39,14 +45,16 @@ def find_region(
     block: TextBlock,
     others: Sequence[TextLine] = (),
     options: MaskOptions | None = None,
+    erased: Sequence[TextLine] = (),
 ) -> Region:
     """Finds the ink of one block.
 
     Args:
         rgb: The page, (H, W, 3).
         block: The block to be erased.
-        others: Every other line on the page; their ink is not touched.
+        others: The lines that stay on the page; their ink is not touched.
         options: Limits; the defaults fit posters, photographs and scans.
+        erased: The lines of other blocks that are erased too; where boxes overlap, each takes its part.
     """
     options = options or MaskOptions()
     height, width = rgb.shape[:2]
@@ -56,12 +64,12 @@ def find_region(
     strokes, unread = np.zeros_like(mask), np.zeros_like(mask)
     if not mask.size:  # the block lies beyond the page
         return Region(block.id, box, mask, strokes)
-    near = _reaching([line.polygon for line in others], box)
     own = [line.polygon for line in block.lines]
+    near = Neighbours(own, *([line.polygon for line in lines] for lines in (others, erased))).reaching(box)
     for line in block.lines:
         crop = bounding_box(line.polygon, width, height, options.farthest(block.text_height))
-        beside = _reaching(near, crop) if len(own) > 1 else near
-        scene = Scene.around(rgb, line.polygon, own, beside, crop, block.text_height)
+        beside = near.reaching(crop) if len(own) > 1 else near
+        scene = Scene.around(rgb, line.polygon, beside, crop, block.text_height)
         line_mask, line_strokes, line_others = _line_ink(scene, options)
         rows, columns = _within(crop, box)
         mask[rows, columns] |= line_mask
@@ -75,7 +83,7 @@ def _line_ink(scene: Scene, options: MaskOptions) -> tuple[Mask, Mask, Mask]:
     if not scene.inside.size:
         return scene.inside, scene.inside, scene.inside
     ink = None
-    if scene.inside.any():
+    if cv2.countNonZero(scene.inside):
         ink = departures(scene, options.ring, options.reach, options)
         ink = ink or departures(scene, options.rim, options.rim, options)
         if ink is None or ink.doubtful:
@@ -86,28 +94,64 @@ def _line_ink(scene: Scene, options: MaskOptions) -> tuple[Mask, Mask, Mask]:
     growth = options.px_growth(scene.text_height)
     if ink.noise > options.noisy:
         growth += options.noisy_growth  # the faint end of a shadow drowns in the ground's own noise
-    mask = either(widened(ink.mask, disc(max(growth, ink.rim + 1))), ink.ripples)
+    outlined = ink.rim >= options.outline
+    mask = either(widened(ink.mask, disc(max(growth, ink.rim + (2 if outlined else 1)))), ink.ripples)
     end = ink.faint_end(scene.pixels, mask, options)
     if end:
         mask = widened(mask, disc(end))
-    mask = less(mask, either(scene.foreign, ink.others))
-    beside = (
-        ink.others if ink.plain is not None else np.zeros_like(mask)
-    )  # on busy ground they are the ground
+    others = ink.others
+    if outlined:  # nothing but the outline lies as near to the ink as that
+        others = less(others, widened(ink.mask, disc(ink.rim + 3)))
+    spared = either(ink.foreign, others)
+    mask = less(mask, spared)
+    # on busy ground they are the ground
+    beside = others if ink.plain is not None else np.zeros_like(mask)
+    if ink.noise > options.drawn:
+        mask = _closed(mask, spared, scene, options)
     return mask, _bodies(scene.pixels, ink), beside
 
 
-def _letters(others: Mask, text_height: float, options: MaskOptions) -> Mask | None:
-    """What of the other things is as small as a letter, with its soft edge; not what the box cuts off."""
-    if not others.any():
-        return None
-    _, components, sizes, _ = cv2.connectedComponentsWithStats(others, connectivity=8)
+def _closed(mask: Mask, spared: Mask, scene: Scene, options: MaskOptions) -> Mask:
+    """A mask without gaps too small to show clean ground: what they show is the ink's soft edge."""
+    box = box_of(mask, 1)
+    inner, free = mask[box.slices], cv2.bitwise_not(mask[box.slices]).astype(np.uint8)
+    thin = less(free, cv2.morphologyEx(free, cv2.MORPH_OPEN, square(1)).astype(np.uint8))
+    inner = either(inner, less(thin, spared[box.slices]))
+    _, components, sizes, _ = cv2.connectedComponentsWithStats(cv2.bitwise_not(inner), connectivity=4)
     labels = np.asarray(components, np.int32)
-    small = sizes[:, (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT)].max(axis=1) <= options.letter * text_height
+    small = sizes[:, cv2.CC_STAT_AREA] <= (options.gap * scene.text_height) ** 2
+    small[0] = False
     for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
         small[edge] = False
+    if cv2.countNonZero(foreign := scene.foreign[box.slices]):
+        small[labels[foreign > 0]] = False
+    closed = mask.copy()
+    closed[box.slices] = either(inner, those(small, labels))
+    return closed
+
+
+def _letters(others: Mask, text_height: float, options: MaskOptions) -> Mask | None:
+    """What of the other things is no higher than a letter, with its soft edge; not what the box cuts off."""
+    box = box_of(others, options.least_growth + 1)
+    small = _small_things(others[box.slices], box, others.shape, options.letter * text_height)
+    if small is None:
+        return None
+    letters = np.zeros_like(others)
+    letters[box.slices] = widened(small, square(options.least_growth + 1))
+    return letters
+
+
+def _small_things(things: Mask, box: Box, shape: tuple[int, ...], limit: float) -> Mask | None:
+    """Components of which the lesser side is within a limit, and that do not reach a picture's edge."""
+    if not cv2.countNonZero(things):
+        return None
+    _, components, sizes, _ = cv2.connectedComponentsWithStats(things, connectivity=8)
+    left, top, width, height = sizes[:, :4].T
+    small = np.minimum(width, height) <= limit
+    small &= (left + box.left > 0) & (left + width + box.left < shape[1])
+    small &= (top + box.top > 0) & (top + height + box.top < shape[0])
     small[0] = False
-    return widened(those(small, labels), square(options.least_growth + 1)) if small.any() else None
+    return those(small, np.asarray(components, np.int32)) if small.any() else None
 
 
 def _bodies(pixels: Image, ink: Ink) -> Mask:
@@ -115,29 +159,33 @@ def _bodies(pixels: Image, ink: Ink) -> Mask:
     left, top, width, height = cv2.boundingRect(ink.mask)
     inner = (slice(top, top + height), slice(left, left + width))
     bodies = np.zeros_like(ink.mask)
-    bodies[inner] = _bodies_of(pixels[inner], ink.mask[inner], ink.departure[inner])
+    smooth = ink.plain is not None
+    bodies[inner] = _bodies_of(pixels[inner], ink.mask[inner], ink.departure[inner], smooth=smooth)
     return bodies
 
 
-def _bodies_of(pixels: Image, mask: Mask, departure: Image) -> Mask:
-    depth = cv2.distanceTransform(cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT), cv2.DIST_L2, 3)
-    depth = depth[1:-1, 1:-1]
-    deepest = level_at(level_counts(cv2.convertScaleAbs(depth, alpha=_EIGHTHS).astype(np.uint8), mask), 0.9)
-    deep = depth > 0.6 * deepest / _EIGHTHS
-    ridge = (depth >= cv2.dilate(depth, square(1))) & deep
-    if not ridge.any():
+def _bodies_of(pixels: Image, mask: Mask, departure: Image, *, smooth: bool) -> Mask:
+    apart = cv2.distanceTransform(cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT), cv2.DIST_L2, 3)
+    depth = np.asarray(cv2.convertScaleAbs(apart[1:-1, 1:-1], alpha=_EIGHTHS), np.uint8)
+    deepest = level_at(level_counts(depth, mask), 0.9)
+    ridge = both(reaching(depth, widened(depth, square(1))), beyond(depth, 0.6 * deepest))
+    if not cv2.countNonZero(ridge):
         return mask
-    rind = (depth > 1.9) & (depth < 3.1)
-    body = _median_colour(pixels, ridge)
-    if rind.any():
-        outline = _median_colour(pixels, rind)
+    rind = cv2.inRange(depth, *_RIND).astype(np.uint8, copy=False)
+    if cv2.countNonZero(rind):
+        body, outline = _median_colour(pixels, ridge), _median_colour(pixels, rind)
+        if smooth and np.abs(body - outline).max() <= 60:
+            # a wide shadow has no ridge of the body's colour, but it is much fainter than the body
+            strong = level_at(level_counts(departure, mask), _STRONG)
+            if level_at(level_counts(departure, rind), 0.5) < 0.5 * strong:
+                body = _median_colour(pixels, both(beyond(departure, 0.9 * strong), mask))
         if np.abs(body - outline).max() > 60:  # outlined: the body is what is nearer to the ridge's colour
             towards = (body - outline) / float((body - outline) @ (body - outline))
             place = (pixels - outline.astype(np.float32)) @ towards.astype(np.float32)
             return np.where(place > 0.5, mask, 0).astype(np.uint8)
     departure = both(departure, mask)
-    near = widened(departure, square(2))
-    core = np.where(departure >= np.float32(0.8) * near, mask, 0).astype(np.uint8)
+    near = cv2.convertScaleAbs(widened(departure, square(2)), alpha=0.8).astype(np.uint8, copy=False)
+    core = both(reaching(departure, near), mask)
     usual = level_at(level_counts(departure, core), 0.5)
     return both(core, beyond(departure, 0.3 * usual))  # what is fainter is a speck of the ground
 
@@ -147,16 +195,6 @@ def _median_colour(pixels: Image, mask: Mask | NDArray[np.bool_]) -> NDArray[np.
     colours, middle = np.ascontiguousarray(pixels[rows, columns].T), len(rows) // 2
     # numpy's own median takes three times as long for so few
     return np.partition(colours, middle, axis=1)[:, middle].astype(np.float64)
-
-
-def _reaching(polygons: list[Polygon], box: Box) -> list[Polygon]:
-    """Those polygons whose bounding boxes meet a box."""
-    if not polygons:
-        return []
-    corners = np.array(polygons)
-    low, high = corners.min(axis=1), corners.max(axis=1)
-    hits = (low < (box.right, box.bottom)).all(axis=1) & (high > (box.left, box.top)).all(axis=1)
-    return [polygons[index] for index in np.flatnonzero(hits)]
 
 
 def _within(inner: Box, outer: Box) -> tuple[slice, slice]:

@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging import ground
-from worker.imaging.fill import FillOptions, is_crossed
+from worker.imaging.boxes import ink_box, padded
+from worker.imaging.fill import is_crossed
+from worker.imaging.fill_options import FillOptions
 from worker.imaging.ground import Floats
 from worker.imaging.shifts import Shift, ShiftOptions, find_shifts, seen_colours
 from worker.imaging.site import Site
@@ -25,6 +27,8 @@ from worker.job import Box, Image, Mask
 
 #: Fewer pixels of seen ground than this tell nothing about a pattern.
 _FEWEST = 200
+#: Copies that say what is usual at a pixel.
+_FEW = 7
 #: What a shift costs where it has nothing to copy, in squared levels: more than any difference of colours.
 _NOTHING = np.float32(1e6)
 
@@ -160,7 +164,11 @@ def _continued(
     strange[inner.slices] = ground.departure(_outside(pixels[inner.slices], copied, misplaced))
     limit = options.crossing_share * variance**0.5
     crossed = is_crossed(site, strange * ring, limit / limits.outlier_sigmas, limits)
-    missed = (halo > 0) & (strange > max(options.missed_share * limit, 12.0))
+    least = max(options.missed_share * limit, 12.0)
+    missed = (halo > 0) & (strange > least)
+    # next to an edge of the pattern an outline in its colours is no stranger than a misplaced edge
+    beside = (cv2.dilate(missed.astype(np.uint8), _square(misplaced)) > 0) & (halo > 0)
+    missed[inner.slices] |= beside[inner.slices] & (ground.departure(pixels[inner.slices], copied) > least)
     pixels[inner.slices] = copied
     return np.asarray(np.clip(np.rint(pixels), 0, 255), np.uint8), _joined(ink, missed), crossed
 
@@ -171,8 +179,8 @@ def _joined(ink: Mask, missed: NDArray[np.bool_]) -> Mask:
     count, labels = cv2.connectedComponents(candidates, connectivity=8)
     touches = np.bincount(labels[ink > 0], minlength=count) > 0
     touches[0] = False
-    grown = cv2.dilate((missed & touches[labels]).astype(np.uint8), _square(1)) > 0
-    return np.where(grown | (ink > 0), 255, 0).astype(np.uint8)
+    more = cv2.dilate((missed & touches[labels]).astype(np.uint8), _square(1)) > 0
+    return np.where(more | (ink > 0), 255, 0).astype(np.uint8)
 
 
 def _square(px: int) -> Mask:
@@ -188,14 +196,7 @@ def _outside(pixels: Floats, copied: Floats, px: int) -> Floats:
 
 
 def _around_ink(site: Site, margin: int) -> Box:
-    left, top, width, height = cv2.boundingRect(site.mask)
-    tall, wide = site.mask.shape
-    return Box(
-        max(left - margin, 0),
-        max(top - margin, 0),
-        min(left + width + margin, wide),
-        min(top + height + margin, tall),
-    )
+    return padded(ink_box(site.mask), margin, site.mask)
 
 
 def _copied(
@@ -228,7 +229,7 @@ def _copied(
     if (votes[ink] < options.least_votes).any() or not judged.any():
         return None
     if _is_off(costs, judged, variance, options):
-        return None  # even the best everywhere would not do
+        return None
     return _elected(np.stack(copies), np.stack(costs), options), votes >= options.least_votes
 
 
@@ -253,32 +254,38 @@ def _is_off(
     costs: Sequence[Floats], judged: NDArray[np.bool_], variance: float, options: PatternOptions
 ) -> bool:
     """Whether even the best shift for each pixel leaves more than a pattern may."""
-    least = reduce(np.minimum, costs)
-    return bool(judged.any()) and float(least[judged].mean()) > options.most_wrong * variance
+    least = reduce(np.minimum, costs)[judged]
+    return bool(least.size) and float(least.mean()) > options.most_wrong * variance
 
 
 def _elected(copies: Floats, costs: Floats, options: PatternOptions) -> Floats:
     """Each pixel from the copy that fits the seen ground and the other copies best; seams fade."""
-    few = min(len(costs), 7)
-    order = np.argpartition(costs, few - 1, axis=0)[:few] if few < len(costs) else np.argsort(costs, axis=0)
-    best = np.take_along_axis(copies, order[..., None], axis=0)
-    able = np.take_along_axis(costs, order, axis=0) < _NOTHING
-    first = np.take_along_axis(copies, costs.argmin(axis=0)[None, ..., None], axis=0)
-    middle = np.median(np.where(able[..., None], best, first), axis=0)
-    total = np.zeros(middle.shape, np.float32)
-    weight = np.full(middle.shape[:2], 1e-9, np.float32)
-    judged = np.empty_like(costs)
-    for index, copy in enumerate(copies):
-        apart = cv2.blur(((copy - middle) ** 2).sum(axis=2), (7, 7))
-        judged[index] = costs[index] + options.agreement * apart
-        judged[index][costs[index] >= _NOTHING] = np.inf
+    some = (slice(None), slice(None, None, 2), slice(None, None, 2))  # agreement is a mean around each pixel
+    middle = _middle(copies[some], costs[some])
+    judged = np.where(costs < _NOTHING, costs, np.float32(np.inf))
+    for cost, copy in zip(judged, copies[some], strict=True):
+        apart = cv2.transform(cv2.pow(cv2.subtract(copy, middle), 2), np.ones((1, 3), np.float32))
+        cost += options.agreement * cv2.resize(cv2.blur(apart, (3, 3)), cost.shape[::-1])
     labels = judged.argmin(axis=0)
+    total = np.zeros(copies.shape[1:], np.float32)
+    weight = np.full(labels.shape, 1e-9, np.float32)
     for index in np.unique(labels):
         share = cv2.GaussianBlur((labels == index).astype(np.float32), (0, 0), 1.5)
         share[costs[index] >= _NOTHING] = 0  # its own pixels keep at least the blur's centre
         total += copies[index] * share[..., None]
         weight += share
     return np.asarray(total / weight[..., None], np.float32)
+
+
+def _middle(copies: Floats, costs: Floats) -> Floats:
+    """For each pixel the median of the copies that fit best."""
+    few = min(len(costs), _FEW)
+    order = np.argpartition(costs, few - 1, axis=0)[:few]
+    best = np.take_along_axis(copies, order[..., None], axis=0)
+    able = np.take_along_axis(costs, order, axis=0) < _NOTHING
+    first = np.take_along_axis(copies, costs.argmin(axis=0)[None, ..., None], axis=0)
+    ranked = np.partition(np.where(able[..., None], best, first), few // 2, axis=0)
+    return np.asarray(ranked[few // 2], np.float32)
 
 
 def _is_believable(

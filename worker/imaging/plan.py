@@ -15,7 +15,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.imaging.fill import FillOptions
+from worker.imaging.fill_options import FillOptions
 from worker.imaging.pattern import PatternOptions
 from worker.imaging.texture import TextureOptions
 from worker.job import Box, Mask

@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging import grain
-from worker.imaging.boxes import ink_box, moved, on_page, padded, paste
+from worker.imaging.boxes import ink_box, moved, on_page, padded
 from worker.imaging.composite import blend, feathered
 from worker.imaging.fill import fill_drawing, fill_ground
 from worker.imaging.pattern import continue_pattern, is_spotted
+from worker.imaging.placed import PageText, Placed, corners_of, meeting
 from worker.imaging.plan import Hole, PlanOptions, Route, Window
-from worker.imaging.quads import filled, line_labels
-from worker.imaging.site import Site
+from worker.imaging.quads import line_labels
 from worker.imaging.texture import Cloth
 from worker.imaging.windows import plan_windows
-from worker.job import Box, Image, Mask, Patch, Polygon, Region, TextBlock
+from worker.job import Box, Image, Patch, Polygon, Region, TextBlock
 
 #: Deviation in levels of the ground that letters stand on, where those were not read.
 _PAPER = 3.0
@@ -79,7 +79,7 @@ def prepare(
         raise ValueError("each block needs its own region, in the same order")
     if not tile_sizes:
         raise ValueError("no tile size is served")
-    text = _Text(_Placed.of(regions), _Placed.unread(regions), tuple(kept), _extents(kept))
+    text = PageText.of(regions, kept)
     fills: list[Patch] = []
     holes: list[Hole] = []
     routes: dict[int, tuple[Route, ...]] = {}
@@ -95,107 +95,37 @@ def prepare(
             lines = list(routes[hole.block_id])
             lines[hole.line] = Route.SHRUNK
             routes[hole.block_id] = tuple(lines)
-    placed, clean = _Placed.of(holes), _corners([patch.box for patch in fills])
+    placed, clean = Placed.of(holes), corners_of([patch.box for patch in fills])
     tiles = tuple(
-        _tile(rgb, window, placed, [fills[index] for index in _meeting(clean, window.box)], options)
+        _tile(rgb, window, placed, [fills[index] for index in meeting(clean, window.box)], options)
         for window in windows
     )
     return Prepared(tuple(fills), tiles, routes)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Placed:
-    """Masks and where they lie on the page, found quickly."""
-
-    boxes: Sequence[Box]
-    masks: Sequence[Mask]
-    #: (N, 4): left, top, right, bottom
-    corners: NDArray[np.intp]
-
-    @classmethod
-    def of(cls, items: Sequence[Region] | Sequence[Hole]) -> _Placed:
-        boxes = [item.box for item in items]
-        return cls(boxes, [item.mask for item in items], _corners(boxes))
-
-    @classmethod
-    def unread(cls, regions: Sequence[Region]) -> _Placed:
-        found = [(region.box, region.unread) for region in regions if region.unread is not None]
-        boxes = [box for box, _ in found]
-        return cls(boxes, [mask for _, mask in found], _corners(boxes))
-
-    def over(self, box: Box) -> Mask:
-        """Everything inside a box."""
-        mask = np.zeros((box.height, box.width), np.uint8)
-        for index in _meeting(self.corners, box):
-            paste(mask, self.masks[index], self.boxes[index], box)
-        return mask
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Text:
-    """All text of the page: what is erased, and what stays."""
-
-    ink: _Placed
-    #: Beside it, and not read by the OCR engine.
-    unread: _Placed
-    kept: tuple[Polygon, ...]
-    #: Of the kept text's bounding boxes, as `_Placed.corners`.
-    extents: NDArray[np.intp]
-
-    def site(self, rgb: Image, hole: Hole, margin: int, text_height: float) -> Site:
-        """A hole and its surroundings."""
-        box = padded(hole.box, margin, rgb)
-        kept = filled([self.kept[index] for index in _meeting(self.extents, box)], box)
-        free = self.ink.over(box) == 0
-        return Site(
-            box, rgb[box.slices], moved(hole.mask, hole.box, box), free, free & (kept == 0), text_height
-        )
-
-    def without_unread(self, site: Site) -> Site | None:
-        """A site whose ground leaves out what stands there unread; None if nothing, or mostly that, does."""
-        unread = self.unread.over(site.box) > 0
-        free = site.blank & ~unread  # text that stays is no ground either
-        around = [np.count_nonzero(ground) for ground in (site.free, free)]
-        return replace(site, free=free, blank=free) if around[0] > around[1] else None
-
-
-def _extents(polygons: Sequence[Polygon]) -> NDArray[np.intp]:
-    points = np.array(polygons, np.float32).reshape(-1, 4, 2)
-    corners = np.concatenate([np.floor(points.min(axis=1)), np.ceil(points.max(axis=1))], axis=1)
-    return corners.astype(np.intp)
-
-
-def _corners(boxes: Sequence[Box]) -> NDArray[np.intp]:
-    corners = [(box.left, box.top, box.right, box.bottom) for box in boxes]
-    return np.array(corners, np.intp).reshape(-1, 4)
-
-
-def _meeting(corners: NDArray[np.intp], box: Box) -> list[int]:
-    """Indices of the boxes that meet another one."""
-    left, top, right, bottom = corners.T
-    meets = (left < box.right) & (right > box.left) & (top < box.bottom) & (bottom > box.top)
-    return [int(index) for index in np.flatnonzero(meets)]
-
-
 def _erase_block(
-    rgb: Image, block: TextBlock, region: Region, text: _Text, options: PlanOptions
+    rgb: Image, block: TextBlock, region: Region, text: PageText, options: PlanOptions
 ) -> tuple[list[Patch], list[Hole], tuple[Route, ...]]:
     """Patches, holes for the network, and the route of each line.
 
     A block is filled as a whole where one surface holds under all of it, else line by line.
     """
+    routes = [Route.FILL] * len(block.lines)
+    inner = ink_box(region.mask)
+    if not inner.width:
+        return [], [], tuple(routes)
     # where two erased lines touch, nothing fades: the edge of their union is what is feathered
-    rim = padded(region.box, options.feather + 1, rgb)
+    box = on_page(inner, region.box)
+    rim = padded(box, options.feather + 1, rgb)
     alpha = moved(feathered(text.ink.over(rim), options.feather), rim, region.box)
     alpha[region.mask == 0] = 0
     whole = Hole(block.id, 0, region.box, region.mask, alpha)
-    if not region.mask.any() or (found := _fill(rgb, whole, block.text_height, text, options)) is None:
-        lines = _lines_of(whole, block)
-    else:
+    found = _fill(rgb, whole, block.text_height, text, options)
+    if found is not None:
         return [found[0]], [], (found[1],) * len(block.lines)
+    lines = _lines_of(whole, block)
     patches: list[Patch] = []
     holes: list[Hole] = []
-    routes = [Route.FILL] * len(block.lines)
     for hole in lines:
         found = _fill(rgb, hole, block.text_height, text, options) if len(lines) > 1 else None
         if found is None:
@@ -221,11 +151,14 @@ def _lines_of(whole: Hole, block: TextBlock) -> list[Hole]:
 
 
 def _fill(
-    rgb: Image, hole: Hole, text_height: float, text: _Text, options: PlanOptions
+    rgb: Image, hole: Hole, text_height: float, text: PageText, options: PlanOptions
 ) -> tuple[Patch, Route] | None:
     """Fills a hole without the network, if its ground can be trusted."""
-    ring = max(options.fill.least_ring, round(options.fill.ring * text_height))
-    site = text.site(rgb, hole, ring, text_height)
+    inner = ink_box(hole.mask)
+    ink = replace(
+        hole, box=on_page(inner, hole.box), mask=hole.mask[inner.slices], alpha=hole.alpha[inner.slices]
+    )
+    site = text.site(rgb, ink, options.fill.px_rings(text_height)[0], text_height)
     ground = fill_ground(site, options.fill)
     if ground is not None:
         spotted = is_spotted(site, ground, options.pattern)
@@ -236,21 +169,21 @@ def _fill(
         return continued
     ground = fill_drawing(site, options.fill)
     if ground is None and (lettered := text.without_unread(site)) is not None:
-        ground = fill_ground(lettered, replace(options.fill, most_noise=_PAPER))
+        ground = fill_ground(lettered, replace(options.fill, most_noise=_PAPER, most_crossed=0.0))
         if ground is not None and is_spotted(site, ground, options.pattern):
             ground = None
     if ground is not None:
         return _patch(hole.block_id, ground, site.box, site.mask), Route.FILL
-    for reach, most_wrong in options.texture.looks(text_height):
-        cloth = Cloth.at(text.site(rgb, hole, reach, text_height), options.texture)
-        if cloth.wrong <= most_wrong:
-            box, ground = cloth.site.box, cloth.continued(options.texture)
-            return _patch(hole.block_id, ground, box, moved(hole.alpha, hole.box, box)), Route.TEXTURE
+    site = text.site(rgb, hole, options.texture.px_reach(text_height), text_height)
+    cloth = Cloth.at(site, options.texture)
+    if cloth.wrong <= options.texture.most_wrong:
+        ground = cloth.continued(options.texture)
+        return _patch(hole.block_id, ground, site.box, moved(hole.alpha, hole.box, site.box)), Route.TEXTURE
     return None
 
 
 def _continued(
-    rgb: Image, hole: Hole, text_height: float, text: _Text, options: PlanOptions
+    rgb: Image, hole: Hole, text_height: float, text: PageText, options: PlanOptions
 ) -> tuple[Patch, Route] | None:
     """Fills a hole from the pattern it interrupts, if it interrupts one."""
     site = text.site(rgb, hole, options.pattern.px_reach(text_height), text_height)
@@ -262,7 +195,7 @@ def _continued(
     return _patch(hole.block_id, ground, site.box, alpha), Route.PATTERN
 
 
-def _tile(rgb: Image, window: Window, holes: _Placed, fills: Sequence[Patch], options: PlanOptions) -> Tile:
+def _tile(rgb: Image, window: Window, holes: Placed, fills: Sequence[Patch], options: PlanOptions) -> Tile:
     """Cuts one window: what is filled is already clean in it, every line the network erases is a hole."""
     box, size = window.box, window.size
     image = rgb[box.slices].copy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -86,7 +87,7 @@ def bounding_box(points: NDArray[np.floating], width: int, height: int, margin: 
     )
 
 
-def filled(quads: list[Polygon] | tuple[Polygon, ...], box: Box) -> Mask:
+def filled(quads: Sequence[Polygon], box: Box) -> Mask:
     """A mask of the box, 255 inside any of the quads."""
     mask = np.zeros((box.height, box.width), np.uint8)
     for quad in quads if mask.size else ():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,6 +28,8 @@ class MaskOptions:
     #: On ground of so much noise (levels) the mask is grown by so many px more.
     noisy: float = 4.0
     noisy_growth: int = 2
+    #: Ground of so much noise may as well be a pattern, in which ink is rather found by its colour.
+    busy: float = 18.0
     #: Beyond it a shadow's faint end goes on while the ground departs by so many levels on the mean (what
     #: departs by more than that counts as that), at most so many px.
     end_bias: float = 0.75
@@ -63,8 +66,12 @@ class MaskOptions:
     neighbours: float = 0.02
     #: What is no larger than this beside the line may be letters that the OCR engine did not read.
     letter: float = 1.5
+    #: Ground that the mask encloses is masked too where its area is that of a square of so much.
+    gap: float = 0.2
     #: Share of the box from which on bold things behind the ink may hide an outline.
     printed: float = 0.05
+    #: What is at least so many px wide round the ink on such ground is an outline for certain.
+    outline: int = 3
     #: A component of ink that leaves the box, and whole-polygon masks, go this far out.
     polygon_growth: float = 0.12
 
@@ -79,6 +86,19 @@ class MaskOptions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Neighbours:
+    """The lines around one: of its own block (itself included), that stay, and that are erased too."""
+
+    own: Sequence[Polygon]
+    staying: Sequence[Polygon]
+    erased: Sequence[Polygon]
+
+    def reaching(self, box: Box) -> Neighbours:
+        """Without those of other blocks whose bounding boxes do not meet a box."""
+        return Neighbours(self.own, _reaching(self.staying, box), _reaching(self.erased, box))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Scene:
     """A line and what lies around it, cut out of the page. All arrays share the crop's shape."""
 
@@ -90,31 +110,40 @@ class Scene:
     inside: Mask
     #: Lines of the same block, this one included.
     own: Mask
-    #: Pixels that belong to lines of other blocks.
+    neighbours: Neighbours
+    #: Pixels that belong to lines of other blocks: in their boxes, and nearer to their middle than to this
+    #: line's.
     foreign: Mask
+    #: The same of the lines that stay on the page, and their whole boxes.
+    nearer: Mask
+    staying: Mask
 
     @classmethod
     def around(
-        cls, rgb: Image, quad: Polygon, own: list[Polygon], others: list[Polygon], crop: Box, height: float
+        cls, rgb: Image, quad: Polygon, neighbours: Neighbours, crop: Box, text_height: float
     ) -> Scene:
         inside = filled([quad], crop)
+        nearer = _nearer(quad, neighbours.staying, crop)
         return cls(
             crop,
             quad,
             frame_of(quad),
-            height,
+            text_height,
             rgb[crop.slices],
             inside,
-            filled(own, crop) if len(own) > 1 else inside,
-            _foreign(quad, others, crop),
+            filled(neighbours.own, crop) if len(neighbours.own) > 1 else inside,
+            neighbours,
+            _nearer(quad, neighbours.erased, crop, nearer) if neighbours.erased else nearer,
+            nearer,
+            filled(neighbours.staying, crop),
         )
 
     def within(self, box: Box) -> Scene:
         """A part of the scene; the box is in the crop's pixels."""
         left, top = self.crop.left, self.crop.top
         cut = Box(left + box.left, top + box.top, left + box.right, top + box.bottom)
-        arrays = (array[box.slices] for array in (self.pixels, self.inside, self.own, self.foreign))
-        return Scene(cut, self.quad, self.frame, self.text_height, *arrays)
+        names = ("pixels", "inside", "own", "foreign", "nearer", "staying")
+        return replace(self, crop=cut, **{name: getattr(self, name)[box.slices] for name in names})
 
     def grown(self, share: float) -> Mask:
         """The line's box grown by a share of the text's height, without what belongs to others."""
@@ -122,12 +151,22 @@ class Scene:
         return less(filled([grown(self.quad, px, px, self.frame)], self.crop), self.foreign)
 
 
-def _foreign(quad: Polygon, others: list[Polygon], crop: Box) -> Mask:
+def _nearer(quad: Polygon, others: Sequence[Polygon], crop: Box, known: Mask | None = None) -> Mask:
     """Pixels that belong to other lines: inside their box and nearer to their middle than to this line's."""
-    foreign = np.zeros((crop.height, crop.width), np.uint8)
+    nearer = np.zeros((crop.height, crop.width), np.uint8) if known is None else known.copy()
     for other in others:
         box = bounding_box(other - (crop.left, crop.top), crop.width, crop.height)
         on_page = Box(crop.left + box.left, crop.top + box.top, crop.left + box.right, crop.top + box.bottom)
         theirs = depth(other, on_page)
-        foreign[box.slices][(theirs > 0) & (theirs >= depth(quad, on_page))] = 255
-    return foreign
+        nearer[box.slices][(theirs > 0) & (theirs >= depth(quad, on_page))] = 255
+    return nearer
+
+
+def _reaching(polygons: Sequence[Polygon], box: Box) -> Sequence[Polygon]:
+    """Those polygons whose bounding boxes meet a box."""
+    if not polygons:
+        return ()
+    corners = np.array(polygons)
+    low, high = corners.min(axis=1), corners.max(axis=1)
+    hits = (low < (box.right, box.bottom)).all(axis=1) & (high > (box.left, box.top)).all(axis=1)
+    return [polygons[int(index)] for index in np.flatnonzero(hits)]

@@ -44,11 +44,13 @@ class ShiftOptions:
     least_rise: float = 3.2
     least_periods: int = 3
     #: That it does not is seen at reduced size, text of so many px and at most so many times smaller, where
-    #: this share of its variance is left: even the best shift misses this share of that.
+    #: this share of its variance is left: even the best shift misses this share of that, or there are fewer
+    #: than so many periods.
     coarse_height: float = 11.0
     most_coarse: int = 4
     least_kept: float = 0.15
     most_missed: float = 0.012
+    least_coarse: int = 2
 
 
 def find_shifts(site: Site, ring: NDArray[np.bool_], inner: Box, options: ShiftOptions) -> list[Shift]:
@@ -66,12 +68,15 @@ def find_shifts(site: Site, ring: NDArray[np.bool_], inner: Box, options: ShiftO
     colours = seen_colours(site, ring)
     direction = _principal(colours)
     factor = min(int(site.text_height // options.coarse_height), options.most_coarse)
-    if factor > 1 and _is_alone(site, ring, inner, colours, factor, options):
-        return []
+    if 1 < factor <= min(site.mask.shape):
+        coarse = _Seen.shrunk(site, ring, inner, direction, factor)
+        if _is_alone(coarse, float((colours @ direction[0, :3]).var()), options):
+            return []
     seen = _Seen(_along(site.pixels, direction), site.free, ring, site.mask > 0, inner)
     typical, usable = _misfits(seen, options)
     candidates, scores = _best(typical, usable, inner, options)
-    if not _repeats(typical, candidates, scores, _limit(seen, scores, options), inner, options):
+    periods = _periods(typical, candidates, scores, _limit(seen, scores, options), inner, options)
+    if periods < options.least_periods:
         return []
     return _covering(site, ring, candidates, scores, options)
 
@@ -148,18 +153,16 @@ def _limit(seen: _Seen, scores: Floats, options: ShiftOptions) -> float:
     return max(best, options.surely_good * float((seen.grey * seen.ring)[seen.inner.slices].var()))
 
 
-def _is_alone(
-    site: Site, ring: NDArray[np.bool_], inner: Box, colours: Floats, factor: int, options: ShiftOptions
-) -> bool:
+def _is_alone(coarse: _Seen, contrast: float, options: ShiftOptions) -> bool:
     """Whether a look from afar, in which the ground keeps its contrast, shows that it does not repeat."""
-    direction = _principal(colours)
-    coarse = _Seen.shrunk(site, ring, inner, direction, factor)
-    contrast = float((colours @ direction[0, :3]).var())
     if coarse.contrast < options.least_kept * contrast or not coarse.ink.any():
         return False
     typical, usable = _misfits(coarse, options)
-    _, scores = _best(typical, usable, coarse.inner, options)
-    return float(scores.min(initial=np.inf)) > options.most_missed * coarse.contrast + _ROUNDING
+    candidates, scores = _best(typical, usable, coarse.inner, options)
+    if float(scores.min(initial=np.inf)) > options.most_missed * coarse.contrast + _ROUNDING:
+        return True
+    limit = _limit(coarse, scores, options)
+    return _periods(typical, candidates, scores, limit, coarse.inner, options) < options.least_coarse
 
 
 def seen_colours(site: Site, ring: NDArray[np.bool_]) -> Floats:
@@ -181,21 +184,21 @@ def _along(pixels: Image, direction: Floats) -> Floats:
     return np.asarray(cv2.transform(pixels.astype(np.float32), direction), np.float32)
 
 
-def _repeats(
+def _periods(
     misfit: Floats,
     candidates: list[Shift],
     scores: Floats,
     limit: float,
     inner: Box,
     options: ShiftOptions,
-) -> bool:
-    """Whether some of the best shifts fit better than shorter ones of the same direction."""
+) -> int:
+    """How many of the best shifts fit better than shorter ones of the same direction."""
     good = scores <= limit + _EQUAL
     shifts = np.array(candidates, np.float32).reshape(-1, 2)[good]
     steps = np.linspace(0.15, 0.85, 15, dtype=np.float32)[:, None, None]
     way = np.rint(steps * shifts + (inner.top, inner.left)).astype(np.intp)
     rise = misfit[way[..., 0], way[..., 1]].max(axis=0, initial=0)
-    return int((rise > options.least_rise * scores[good] + _EQUAL).sum()) >= options.least_periods
+    return int((rise > options.least_rise * scores[good] + _EQUAL).sum())
 
 
 def _covering(

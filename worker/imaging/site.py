@@ -61,11 +61,12 @@ def grown(mask: Mask, px: int) -> NDArray[np.bool_]:
     return cv2.dilate(mask, np.ones((2 * px + 1, 2 * px + 1), np.uint8)) > 0
 
 
-def alike(pixels: Floats, near: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def alike(pixels: Floats, known: NDArray[np.bool_], near: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Where the colours are those seen near the ink: beyond a cloth's edge lies something else.
 
     Args:
         pixels: (H, W, 3) levels.
+        known: Where they are ground, (H, W).
         near: The ground near the ink, (H, W).
     """
     side = _SHADES + 2  # nothing in the outermost, so that no shade neighbours across the ends
@@ -75,5 +76,8 @@ def alike(pixels: Floats, near: NDArray[np.bool_]) -> NDArray[np.bool_]:
     usual = counts > _LEAST_USUAL * counts.sum()
     for axis in range(3):
         usual |= np.roll(usual, 1, axis) | np.roll(usual, -1, axis)
-    share = cv2.blur(usual.ravel()[shades].astype(np.float32), _AROUND)
-    return np.asarray(share > 0.5, np.bool_)
+    strange = known & ~usual.ravel()[shades]
+    around = [
+        cv2.boxFilter(each.view(np.uint8), cv2.CV_16U, _AROUND, normalize=False) for each in (strange, known)
+    ]
+    return np.asarray(known & (2 * around[0] < around[1]), np.bool_)

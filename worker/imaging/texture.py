@@ -1,26 +1,33 @@
 """Erasing text from cloth and wood: what rows and columns foretell, and over it the texture seen near by.
 
 Threads, bands and planks are continued by `weave.py`. What they leave over (stitches, twill, grain) is
-copied piece by piece from where it continues what is seen around the ink, on ground that the rows and
-columns say is alike: first sought at reduced size, then placed to the pixel.
+copied piece by piece from where it continues what is seen around the ink (`pieces.py`), on ground that the
+rows and columns say is alike. Both are found at reduced size; at full size threads get their own edges and
+pieces are placed to the pixel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from math import ceil
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging import ground
-from worker.imaging.boxes import padded
+from worker.imaging.boxes import ink_box, padded
 from worker.imaging.ground import Floats
+from worker.imaging.pieces import Levels, PieceOptions, Texture, sought
 from worker.imaging.site import Site, alike, grown
-from worker.imaging.weave import WeaveOptions, fitted, straightened, woven, wrongness
+from worker.imaging.weave import Profiles, WeaveOptions, drifted, fitted, resized, tried
 from worker.job import Box, Image, Mask
+
+#: Px beyond which nothing counts as fine.
+_FINEST = 6
+#: Mean departure to standard deviation, for a normal distribution.
+_MEAN_TO_SIGMA = 1.2533
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +35,17 @@ class TextureOptions:
     """How a texture is sought. Shares are of the text's height."""
 
     weave: WeaveOptions = field(default_factory=WeaveOptions)
-    #: How far around the ink a ground is looked at, and at most so many px; nearer by if it is not woven so
-    #: far (a swatch ends soon).
-    reaches: tuple[float, ...] = (2.0, 1.4, 1.0)
+    pieces: PieceOptions = field(default_factory=PieceOptions)
+    #: How far around the ink a ground is looked at, and at most so many px.
+    reach: float = 2.0
     most_reach: int = 200
-    #: Share of diffusion's squared error that rows and columns may leave, and when looked at nearer by.
-    most_wrong: float = 0.85
-    sure: float = 0.5
+    #: Share of diffusion's squared error that rows and columns may leave: cloth and wood leave up to 1.10,
+    #: pictures 1.46 and more.
+    most_wrong: float = 1.15
     #: Px that text is high in the look at reduced size.
     look_height: int = 16
-    #: The ground this near to the ink says which colours it has.
+    #: The ground this near to the ink says which colours it has, and what is finer than the look shows.
     near: float = 0.6
-    #: Size of a piece there, how much around it is compared, and how far away its like is sought, in px.
-    piece: int = 8
-    margin: int = 4
-    search: int = 80
-    #: Px around a piece over which it fades into its neighbours and is placed by.
-    fade: int = 6
-    #: How much what was already copied counts beside what is seen, and what rows and columns say.
-    copied_weight: float = 0.6
-    woven_weight: float = 0.1
     #: What has less to say than this about rows and columns is something else, and is not copied.
     least_usual: float = 0.1
     #: Deviation in levels below which what rows and columns leave over is not worth copying.
@@ -57,11 +55,9 @@ class TextureOptions:
     #: The change of light a copy may be corrected by, in levels.
     most_light: float = 14.0
 
-    def looks(self, text_height: float) -> Iterator[tuple[int, float]]:
-        """How far a ground is looked at, in px, and how wrong rows and columns may be there."""
-        for reach in self.reaches:
-            most_wrong = self.most_wrong if reach == self.reaches[0] else self.sure
-            yield min(round(reach * text_height), self.most_reach), most_wrong
+    def px_reach(self, text_height: float) -> int:
+        """How far a ground is looked at, in px."""
+        return min(round(self.reach * text_height), self.most_reach)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,61 +66,121 @@ class Cloth:
 
     site: Site
     look: _Look
-    #: Share of diffusion's squared error that rows and columns leave.
+    #: Share of diffusion's squared error that rows and columns leave; infinity where nothing can be told.
     wrong: float
+    #: How much each pixel of the look has to say about rows and columns.
+    told: Floats
 
     @classmethod
     def at(cls, site: Site, options: TextureOptions) -> Cloth:
         """Looks at ink and as much around it as the site holds."""
         site = site.unlettered(site.mask)
         look = _Look.at(site, options)
-        grey = look.grey(look.pixels)
-        return cls(site, look, wrongness(grey, look.known, look.hole, look.text_height, options.weave))
+        fine = look.fine(site, round(options.near * site.text_height))
+        wrong, told = tried(
+            look.grey(look.pixels), look.known, look.hole, look.text_height, fine, options.weave
+        )
+        if site.text_height > options.most_reach:
+            wrong = float("inf")  # of so much too little is seen
+        return cls(site, look, wrong, told)
 
     def continued(self, options: TextureOptions) -> Image:
         """The ground under the ink, (H, W, 3) of the site, meaningful under the mask only."""
         site, look = self.site, self.look
         reach = options.weave.reach * look.text_height
-        _, seen = woven(look.grey(look.pixels), look.known, reach)
-        foretold = fitted(look.pixels, seen, reach)
-        plain = self._threads(foretold, seen, reach)
-        texture = _seen_over(site, plain)
-        beside = site.ring(options.fade)
-        if texture[beside].std() >= options.least_texture:
-            loud = options.most_loud * ground.quantile(ground.largest(texture[beside].T), 0.9)
-            np.clip(texture, -loud, loud, out=texture)
-            level = _level(look.grey(plain), loud / 2)[..., None]
-            texture *= level
-            usual = look.known & (seen > options.least_usual)
-            places = _sought(look, foretold, usual, options)
-            copied, known = _placed(site, look, texture, places, options)
-            light = _light(texture - copied, beside & known, look, options)
-            plain += level * copied + light
-        return cv2.convertScaleAbs(np.maximum(plain, 0)).astype(np.uint8, copy=False)
+        foretold = fitted(look.pixels, self.told, reach)
+        # no piece and none of its fading margin lies further out
+        spare = options.pieces.fade + ceil((options.pieces.side + 1) / look.scale)
+        inner = padded(ink_box(site.mask), spare, site.mask)
+        plain, over = self._threads(foretold, reach, inner)
+        beside = site.ring(options.pieces.fade)[inner.slices]
+        rest = over[inner.slices][beside].astype(np.float32)
+        filled = plain[inner.slices].astype(np.float32)
+        if rest.size and rest.std() >= options.least_texture:
+            loud = max(round(options.most_loud * ground.quantile(ground.largest(rest.T), 0.9)), 1)
+            np.clip(over, -loud, loud, out=over)
+            level = _level(cv2.transform(plain, look.direction), loud / 2)
+            grey = cv2.multiply(cv2.transform(over, look.direction), level, dtype=cv2.CV_32F)
+            texture = Texture(over, np.asarray(grey, np.float32), level, site.free)
+            usual = look.known & (self.told > options.least_usual)
+            seen = look.grey(np.where(look.known[..., None], look.pixels, foretold))
+            places = sought(seen, look.known, usual, look.hole, options.pieces)
+            copied, known = texture.placed(places, inner, look.scale, options.pieces)
+            damped = level[inner.slices][..., None]
+            filled += _light(damped * over[inner.slices] - copied, beside & known, look, options.most_light)
+            copied *= damped
+            filled += copied
+        whole = site.pixels.copy()
+        whole[inner.slices] = cv2.convertScaleAbs(np.maximum(filled, 0, out=filled))
+        return whole
 
-    def _threads(self, foretold: Floats, seen: Floats, reach: float) -> Floats:
-        """What is foretold at reduced size, in full: with the threads' own edges, where they drift to."""
-        site, look = self.site, self.look
-        shape = (site.box.width, site.box.height)
-        plain = np.asarray(cv2.resize(foretold, shape, interpolation=cv2.INTER_LINEAR), np.float32)
-        told = np.asarray(cv2.resize(seen, shape, interpolation=cv2.INTER_LINEAR) * site.free, np.float32)
-        plain += fitted(_seen_over(site, plain), told, reach / look.scale, rounds=1)
-        wrong = look.grey(_seen_over(site, plain))
-        return straightened(plain, look.grey(plain), wrong, told, round(site.text_height))
+    def _threads(self, foretold: Floats, reach: float, inner: Box) -> tuple[Levels, Levels]:
+        """What is foretold at reduced size, in full: with threads that have edges and in a box drift.
+
+        Returns:
+            That, and what is seen beyond it, 0 where nothing is; both (H, W, 3).
+        """
+        site, told = self.site, self.told
+        free = site.free.view(np.uint8)
+        plain = resized(_levels(foretold), site.mask.shape)
+        rest = cv2.subtract(site.pixels, plain, dtype=cv2.CV_16S)
+        over = np.zeros(rest.shape, np.int16)
+        cv2.copyTo(rest, free, over)
+        for down in (True, False):
+            cv2.add(plain, _thread(over, free, told, reach, down=down), plain)
+        cv2.subtract(site.pixels, plain, rest, dtype=cv2.CV_16S)
+        cv2.copyTo(rest, free, over)
+        at = np.indices((inner.height, inner.width), np.float32)
+        for axis, first in ((0, inner.top), (1, inner.left)):
+            drift = self._drift(plain, over, axis)
+            at[axis] += resized(drift, site.mask.shape)[inner.slices]
+            at[axis] += first
+        straight = cv2.remap(plain, at[1], at[0], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        plain[inner.slices] = straight
+        rest = cv2.subtract(site.pixels[inner.slices], straight, dtype=cv2.CV_16S)
+        over[inner.slices] = cv2.copyTo(rest, free[inner.slices])
+        return plain, over
+
+    def _drift(self, plain: Levels, over: Levels, axis: int) -> Floats:
+        """Px by which threads drift down (across), of the look's shape; read off some columns (rows)."""
+        step = max(1, round(2 / self.look.scale))
+        some = slice(step // 2, None, step)
+        cut = (some, slice(None)) if axis else (slice(None), some)
+        grey, wrong = self.look.grey(plain[cut]), self.look.grey(over[cut])
+        told = resized(self.told, grey.shape) * self.site.free[cut]
+        return drifted(grey, wrong, told, axis, self.told.shape, self.look.text_height)
 
 
-def _level(grey: Floats, most: float) -> Floats:
+def _thread(over: Levels, free: Mask, told: Floats, reach: float, *, down: bool) -> Levels:
+    """Threads that run down (across) through what is left over at reduced size, (H, W, 3)."""
+    height, width = free.shape
+    shape = (len(told), width) if down else (height, told.shape[1])
+    say = resized(told, shape)
+    seen = resized(np.multiply(free, 255, dtype=np.uint8), shape, cv2.INTER_AREA) * (
+        say * np.float32(1 / 255)
+    )
+    planes = [plane * say for plane in cv2.split(resized(over, shape, cv2.INTER_AREA))]
+    if down:
+        profiles = Profiles.along(seen, reach)
+        means = cv2.merge([profiles.of(plane) for plane in planes])
+    else:
+        profiles = Profiles.along(seen.T, reach)
+        means = cv2.merge([np.ascontiguousarray(profiles.of(plane.T).T) for plane in planes])
+    return resized(_levels(np.asarray(means, np.float32)), free.shape)
+
+
+def _levels(picture: Floats) -> Levels:
+    return np.rint(picture).astype(np.int16)
+
+
+def _level(grey: NDArray[Any], most: float) -> Floats:
     """Down to 0 where a px more or less makes more of a difference than texture does: at threads' edges."""
-    down = np.asarray(cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=1 / 8), np.float32)
-    across = np.asarray(cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=1 / 8), np.float32)
-    slope = (down * down + across * across) / np.float32(max(most, 1.0) ** 2)
-    return np.asarray(1 / (1 + slope), np.float32)
-
-
-def _seen_over(site: Site, plain: Floats) -> Floats:
-    """What is seen beyond what is foretold, 0 where it is not seen."""
-    over = cv2.subtract(site.pixels, plain, dtype=cv2.CV_32F)
-    return np.asarray(cv2.copyTo(over, site.free.view(np.uint8)), np.float32)
+    scale = 1 / 8 / max(most, 1.0)
+    down = cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=scale)
+    across = cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=scale)
+    steep = np.asarray(cv2.accumulateSquare(across, cv2.multiply(down, down, down)), np.float32)
+    steep += 1
+    return np.asarray(cv2.divide(1.0, steep, steep), np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,23 +199,37 @@ class _Look:
     @classmethod
     def at(cls, site: Site, options: TextureOptions) -> _Look:
         scale = min(1.0, options.look_height / site.text_height)
-        free = np.where(site.free, 255, 0).astype(np.uint8)
+        free = site.free.view(np.uint8) * np.uint8(255)
         share = _shrunk(free, scale) / 255
         hole = np.where(_shrunk(site.mask, scale) > 25, 255, 0).astype(np.uint8)
         known = (share > 0.9) & (hole == 0)
         near = grown(hole, round(options.near * options.look_height))
-        known &= alike(_shrunk(site.pixels, scale), known & near)
         pixels = _shrunk(cv2.copyTo(site.pixels, free).astype(np.uint8, copy=False), scale)
-        pixels = np.asarray(pixels * (known / np.maximum(share, 0.9))[..., None], np.float32)
+        pixels /= np.maximum(share, np.float32(0.9))[..., None]
+        known = alike(np.minimum(pixels, 255), known, known & near)
+        pixels *= known[..., None]
         seen = pixels[known]
         seen = seen[ground.thinned(len(seen))]
         _, vectors = np.linalg.eigh(np.cov(seen.T) if len(seen) > 3 else np.eye(3))
         direction = vectors[:, -1].astype(np.float32)[None]
         return cls(scale, round(scale * site.text_height), pixels, known, hole, direction)
 
-    def grey(self, pixels: Floats) -> Floats:
+    def grey(self, pixels: NDArray[np.generic]) -> Floats:
         """The channel that tells most, (H, W, 3) → (H, W)."""
-        return np.asarray(cv2.transform(pixels, self.direction), np.float32)
+        return np.asarray(cv2.transform(np.asarray(pixels, np.float32), self.direction), np.float32)
+
+    def fine(self, site: Site, margin: int) -> float:
+        """Variance of what is too fine for the look, as some rows and columns near the ink tell it."""
+        side = min(round(1 / self.scale), _FINEST)
+        inner = padded(ink_box(site.mask), margin, site.mask)
+        pixels, free = site.pixels[inner.slices], site.free[inner.slices]
+        most = 0.0
+        every, some = slice(None), slice(None, None, side)
+        for cut, window in (((some, every), (side | 1, 1)), ((every, some), (1, side | 1))):
+            grey = self.grey(pixels[cut])
+            apart = np.abs(grey - cv2.blur(grey, window))[free[cut]]
+            most = max(most, _MEAN_TO_SIGMA * float(apart.mean()) if apart.size else 0.0)
+        return most**2
 
 
 def _shrunk(pixels: NDArray[np.uint8], scale: float) -> Floats:
@@ -167,124 +237,13 @@ def _shrunk(pixels: NDArray[np.uint8], scale: float) -> Floats:
     return cv2.resize(pixels, shape, interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A piece of the hole, and how far away (down, across) its like was found."""
-
-    piece: Box
-    shift: tuple[int, int]
-
-
-def _sought(look: _Look, foretold: Floats, usual: NDArray[np.bool_], options: TextureOptions) -> list[_Place]:
-    """For each piece of the hole, surest first, the place that continues what is seen around it."""
-    grey = np.where(look.known, look.grey(look.pixels), look.grey(foretold)).astype(np.float32)
-    weight = np.where(look.known, np.float32(1), np.float32(options.woven_weight))
-    sheet = cv2.merge([grey * grey, grey])
-    there = _Donors(usual)
-    pieces = _pieces(look.hole, options.piece)
-    pieces.sort(key=lambda piece: -weight[padded(piece, options.margin, weight).slices].mean())
-    places = []
-    for piece in pieces:
-        around = padded(piece, options.margin, weight)
-        inner, area = around.slices, padded(around, options.search, weight)
-        sought = cv2.merge([weight[inner], -2 * grey[inner] * weight[inner]])
-        cost = cv2.matchTemplate(sheet[area.slices], sought, cv2.TM_CCORR)
-        whole = there.whole(around.height, around.width)[area.slices][: cost.shape[0], : cost.shape[1]]
-        if not whole.any():
-            continue
-        _, _, (left, top), _ = cv2.minMaxLoc(cost, whole)
-        left, top = left + area.left, top + area.top
-        source = Box(left, top, left + around.width, top + around.height).slices
-        missing = weight[inner] == options.woven_weight
-        grey[inner][missing] = grey[source][missing]
-        weight[inner][missing] = options.copied_weight
-        places.append(_Place(piece, (top - around.top, left - around.left)))
-    return places
-
-
-class _Donors:
-    """Where there is ground to copy."""
-
-    def __init__(self, known: NDArray[np.bool_]) -> None:
-        self._known = known.astype(np.uint8)
-        self._whole: dict[tuple[int, int], Mask] = {}
-
-    def whole(self, height: int, width: int) -> Mask:
-        """The top left corners of windows of that size that hold nothing else."""
-        if (height, width) not in self._whole:
-            window = np.ones((height, width), np.uint8)
-            whole = cv2.erode(self._known, window, anchor=(0, 0), borderValue=0)
-            self._whole[height, width] = whole.astype(np.uint8)
-        return self._whole[height, width]
-
-
-def _pieces(hole: Mask, side: int) -> list[Box]:
-    """Boxes of about so many px that cover a hole."""
-    left, top, width, height = cv2.boundingRect(hole)
-    columns = np.linspace(left, left + width, max(1, round(width / side)) + 1).astype(int).tolist()
-    rows = np.linspace(top, top + height, max(1, round(height / side)) + 1).astype(int).tolist()
-    return [
-        Box(x0, y0, x1, y1)
-        for y0, y1 in pairwise(rows)
-        for x0, x1 in pairwise(columns)
-        if hole[y0:y1, x0:x1].any()
-    ]
-
-
-def _placed(
-    site: Site, look: _Look, texture: Floats, places: Sequence[_Place], options: TextureOptions
-) -> tuple[Floats, NDArray[np.bool_]]:
-    """The pieces' texture at full size, each placed to the pixel, and where there is any."""
-    total = np.zeros_like(texture)
-    weight = np.full(site.mask.shape, 1e-6, np.float32)
-    grey, seen = look.grey(texture), site.free.astype(np.float32)
-    sheet = cv2.merge([grey * grey, grey])
-    slack = int(np.ceil(1 / look.scale))
-    for place in places:
-        around = padded(_grown(place.piece, 1 / look.scale), options.fade, seen)
-        inner = around.slices
-        area = _reached(around, place.shift, look.scale, slack, seen)
-        goal = cv2.merge([seen[inner], -2 * grey[inner] * seen[inner]])
-        _, _, (left, top), _ = cv2.minMaxLoc(cv2.matchTemplate(sheet[area.slices], goal, cv2.TM_CCORR))
-        left, top = left + area.left, top + area.top
-        source = Box(left, top, left + around.width, top + around.height).slices
-        fade = _tent(around.height, around.width, options.fade)
-        total[inner] += texture[source] * fade[..., None]
-        weight[inner] += fade
-        missing = seen[inner] == 0
-        grey[inner][missing] = grey[source][missing]
-        seen[inner][missing] = options.copied_weight
-    return total / weight[..., None], weight > 1e-3
-
-
-def _grown(box: Box, factor: float) -> Box:
-    return Box(*(round(factor * edge) for edge in (box.left, box.top, box.right, box.bottom)))
-
-
-def _reached(around: Box, shift: tuple[int, int], scale: float, slack: int, picture: Floats) -> Box:
-    """Where a box lies after a shift at reduced size, and some px around it; at least as large as the box."""
-    height, width = picture.shape
-    top = min(max(around.top + round(shift[0] / scale), 0), height - around.height)
-    left = min(max(around.left + round(shift[1] / scale), 0), width - around.width)
-    return padded(Box(left, top, left + around.width, top + around.height), slack, picture)
-
-
-def _tent(height: int, width: int, fade: int) -> Floats:
-    """Weights that fall off over the margin, so that neighbouring pieces fade into each other."""
-    down = np.minimum(np.arange(1, height + 1), np.arange(height, 0, -1)) / (fade + 1)
-    across = np.minimum(np.arange(1, width + 1), np.arange(width, 0, -1)) / (fade + 1)
-    tent = np.minimum(down[:, None], 1) * np.minimum(across[None, :], 1)
-    return np.asarray(tent * tent, np.float32)
-
-
-def _light(wrong: Floats, beside: NDArray[np.bool_], look: _Look, options: TextureOptions) -> Floats:
+def _light(wrong: Floats, beside: NDArray[np.bool_], look: _Look, most: float) -> Floats:
     """The change of light between the copies and the ground beside the ink, over about a text's height."""
-    height, width = look.known.shape
-    share = cv2.resize(beside.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    share = _shrunk(beside.view(np.uint8) * np.uint8(255), look.scale) / 255
+    height, width = share.shape
     total = cv2.resize(
         cv2.copyTo(wrong, beside.view(np.uint8)), (width, height), interpolation=cv2.INTER_AREA
     )
     side = (look.text_height | 1, look.text_height | 1)
     light = cv2.blur(total, side) / np.maximum(cv2.blur(share, side), np.float32(1e-3))[..., None]
-    light = np.clip(light, -options.most_light, options.most_light)
-    return np.asarray(cv2.resize(light, beside.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+    return resized(np.clip(light, -most, most), beside.shape)

@@ -8,6 +8,7 @@ that: the ground next to the ink is hidden too, foretold, and compared with what
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -17,6 +18,9 @@ from worker.imaging import ground
 from worker.imaging.ground import Floats
 from worker.imaging.site import grown
 from worker.job import Mask
+
+#: Of any number of channels.
+Texels = TypeVar("Texels", Floats, NDArray[np.int16], NDArray[np.uint8])
 
 #: Rounds in which rows and columns are fitted to what the others leave over, and such fits.
 _ROUNDS, _FITS = 2, 3
@@ -28,7 +32,7 @@ _STRANGE, _STRANGE_SIGMAS = (5, 5), 2.0
 _SHRINKING = 0.003
 #: Least sigma in levels.
 _ROUNDING = 0.5
-_TELEA_RADIUS = 3
+_TELEA_RADIUS = 2
 #: Px that threads may drift, and the share of the usual squared slope that tells little of it.
 _MOST_DRIFT, _DULL = 3.0, 0.05
 
@@ -43,9 +47,11 @@ class WeaveOptions:
     hidden: int = 2
     #: Squared error there around any piece of ink, as a share of what diffusion leaves.
     most_wrong_anywhere: float = 4.0
-    #: Shares of the ground's variance that are no error, anywhere and on the whole.
+    #: Shares of the variance near the hole that are no error, anywhere and on the whole.
     harmless_anywhere: float = 0.5
     harmless: float = 0.025
+    #: Share of the variance of what is finer than the trial sees that is no error.
+    harmless_fine: float = 0.5
 
 
 def woven(values: Floats, known: NDArray[np.bool_], reach: float) -> tuple[Floats, Floats]:
@@ -60,127 +66,131 @@ def woven(values: Floats, known: NDArray[np.bool_], reach: float) -> tuple[Float
         What is foretold, (H, W), and how much each pixel has had to say, (H, W).
     """
     seen = known.astype(np.float32)
-    for fit in range(_FITS):
-        foretold = fitted(values[..., None], seen, reach)[..., 0]
-        if fit + 1 < _FITS:
-            strange = cv2.boxFilter(np.abs(values - foretold) * known, -1, _STRANGE)
-            sigma = ground.MAD_TO_SIGMA * ground.quantile(strange[known], 0.5)
-            ratio = strange * np.float32(1 / max(_STRANGE_SIGMAS * sigma, _ROUNDING))
-            seen = known / (1 + ratio * ratio) ** 2
-    return foretold, seen
+    for _ in range(_FITS - 1):
+        seen = usual(values, fitted(values[..., None], seen, reach)[..., 0], known)
+    return fitted(values[..., None], seen, reach)[..., 0], seen
+
+
+def usual(values: Floats, foretold: Floats, known: NDArray[np.bool_]) -> Floats:
+    """How much each pixel has to say: what departs from what is foretold more than most is no ground."""
+    strange = cv2.boxFilter(np.abs(values - foretold) * known, -1, _STRANGE)
+    sigma = ground.MAD_TO_SIGMA * ground.quantile(strange[known], 0.5)
+    strange *= np.float32(1 / max(_STRANGE_SIGMAS * sigma, _ROUNDING))
+    strange *= strange
+    strange += 1
+    strange *= strange
+    return np.asarray(known / strange, np.float32)
 
 
 def fitted(values: Floats, seen: Floats, reach: float, rounds: int = _ROUNDS) -> Floats:
     """Row and column profiles fitted to values (H, W, C) that count as much as they are seen (H, W)."""
-    channels = values.shape[2]
-    mean = seen.ravel() @ values.reshape(-1, channels) / np.float32(max(float(seen.sum()), 1.0))
-    rows, columns = (_Profiles.along(seen[..., None], reach, axis) for axis in (1, 0))
-    told = np.asarray(cv2.merge([seen] * channels), np.float32).reshape(values.shape)
-    centred = (values - mean) * told
-    rest = centred
-    for again in range(rounds):
-        of_rows = rows.of(rest)
-        of_columns = columns.of(centred - of_rows * told)
-        if again + 1 < rounds:
-            rest = centred - of_columns * told
-    of_rows += of_columns
-    of_rows += mean
-    return of_rows
+    height, width = seen.shape
+    columns, rows = Profiles.along(seen, reach), Profiles.along(seen.T, reach)
+    share = np.float32(1 / max(float(seen.sum()), 1.0))
+    planes = []
+    for plane in cv2.split(values):
+        mean = share * np.float32(seen.ravel() @ plane.ravel())
+        rest = centred = (plane - mean) * seen
+        for again in range(rounds):
+            of_rows = resized(np.ascontiguousarray(rows.of(rest.T).T), (height, width))
+            of_columns = resized(columns.of(centred - of_rows * seen), (height, width))
+            if again + 1 < rounds:
+                rest = centred - of_columns * seen
+        of_rows += of_columns
+        of_rows += mean
+        planes.append(of_rows)
+    return np.asarray(cv2.merge(planes), np.float32).reshape(values.shape)
 
 
-def straightened(foretold: Floats, grey: Floats, wrong: Floats, seen: Floats, side: int) -> Floats:
-    """What rows and columns foretell, moved by the few px by which they drift near by.
+def drifted(
+    grey: Floats, wrong: Floats, told: Floats, axis: int, shape: tuple[int, ...], side: int
+) -> Floats:
+    """How far threads lie from where rows and columns foretell them near by, in px down (across).
 
     Args:
-        foretold: (H, W, C)
-        grey: The same in one channel, (H, W).
-        wrong: What is seen there less that, (H, W).
-        seen: How much each pixel has to say, (H, W).
-        side: Px around over which threads drift alike.
+        grey: What is foretold on some of the columns (rows), in one channel.
+        wrong: What is seen there less that.
+        told: How much each pixel has to say.
+        axis: 0 for px down, 1 for px across.
+        shape: The answer's.
+        side: Px around, at that shape, over which threads drift alike.
     """
-    places = np.indices(grey.shape, np.float32)
-    around = (side | 1, side | 1)
-    for axis, (across, down) in enumerate(((0, 1), (1, 0))):
-        slope = np.asarray(cv2.Sobel(grey, cv2.CV_32F, across, down, scale=1 / 8), np.float32)
-        most = _MOST_DRIFT * np.abs(slope)
-        steep = slope * slope * seen
-        moved = cv2.blur(np.clip(wrong, -most, most) * slope * seen, around)
-        places[axis] += moved / (cv2.blur(steep, around) + np.float32(_DULL * float(steep.mean()) + 1e-6))
-    straight = cv2.remap(foretold, places[1], places[0], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(straight, np.float32)
+    slope = cv2.Sobel(grey, cv2.CV_32F, axis, 1 - axis, ksize=1, scale=1 / 2)
+    most = _MOST_DRIFT * np.abs(slope)
+    told = told * slope
+    sums = (np.clip(wrong, -most, most) * told, slope * told)
+    low = [cv2.resize(each, shape[::-1], interpolation=cv2.INTER_AREA) for each in sums]
+    moved, steep = (cv2.blur(each, (side | 1, side | 1)) for each in low)
+    return np.asarray(moved / (steep + np.float32(_DULL * float(low[1].mean()) + 1e-6)), np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Profiles:
-    """Means along one axis that change slowly along it."""
+class Profiles:
+    """Means down the columns of an array that change slowly on their way down."""
 
-    axis: int
-    #: Px along the axis.
-    size: int
-    #: (groups, groups): how much each group of px counts for each.
+    #: (groups, H): how much each row counts for each group of rows.
     near: Floats
-    #: Total weight, (H, groups, 1) or (groups, W, 1).
+    #: Total weight, (groups, W).
     weight: Floats
 
     @classmethod
-    def along(cls, seen: Floats, reach: float, axis: int) -> _Profiles:
-        size = seen.shape[axis]
-        groups = max(1, round(_GROUPS * size / max(reach, _GROUPS)))
-        at = np.arange(groups, dtype=np.float32) * (size / groups)
-        near = np.exp(-np.abs(at[:, None] - at) / reach).astype(np.float32)
-        weight = _gathered(seen, near, axis)
-        return cls(axis, size, near, weight + np.float32(max(_SHRINKING * float(weight.mean()), 1e-6)))
+    def along(cls, seen: Floats, reach: float) -> Profiles:
+        """Profiles of what counts as much as it is seen, (H, W), e times less for each `reach` px away."""
+        height = len(seen)
+        groups = max(1, round(_GROUPS * height / max(reach, _GROUPS)))
+        at = (np.arange(groups, dtype=np.float32) + np.float32(0.5)) * np.float32(height / groups)
+        apart = np.abs(at[:, None] - np.arange(0.5, height, dtype=np.float32))
+        near = np.exp(apart * np.float32(-1 / reach))
+        weight = near @ seen
+        weight += np.float32(max(_SHRINKING * float(weight.mean()), 1e-6))
+        return cls(near, weight)
 
     def of(self, values: Floats) -> Floats:
-        """The means of values that were multiplied by how much they are seen."""
-        means = _gathered(values, self.near, self.axis) / self.weight
-        return _resized(means, self.axis, self.size, cv2.INTER_LINEAR)
+        """The means (groups, W) of values (H, W) that were multiplied by how much they are seen."""
+        means = self.near @ values
+        means /= self.weight
+        return means
 
 
-def _gathered(values: Floats, near: Floats, axis: int) -> Floats:
-    """Weighted sums along an axis, one for each group."""
-    grouped = _resized(values, axis, len(near), cv2.INTER_AREA)
-    if axis == 1:
-        return np.asarray(near @ grouped, np.float32)
-    return np.asarray((near @ grouped.reshape(len(near), -1)).reshape(grouped.shape), np.float32)
+def resized(picture: Texels, shape: tuple[int, ...], interpolation: int = cv2.INTER_LINEAR) -> Texels:
+    """A picture (H, W) or (H, W, C) of another shape."""
+    return np.asarray(cv2.resize(picture, shape[1::-1], interpolation=interpolation), picture.dtype)
 
 
-def _resized(values: Floats, axis: int, size: int, interpolation: int) -> Floats:
-    height, width, channels = values.shape
-    shape = (size, height) if axis == 1 else (width, size)
-    resized = cv2.resize(values, shape, interpolation=interpolation)
-    return np.asarray(resized, np.float32).reshape(shape[1], shape[0], channels)
-
-
-def wrongness(
-    values: Floats, known: NDArray[np.bool_], hole: Mask, text_height: int, options: WeaveOptions
-) -> float:
-    """The squared error of rows and columns next to a hole, as a share of what diffusion leaves there.
+def tried(
+    values: Floats, known: NDArray[np.bool_], hole: Mask, text_height: int, fine: float, options: WeaveOptions
+) -> tuple[float, Floats]:
+    """A trial of rows and columns next to a hole, where the ground is hidden from them.
 
     Args:
         values: The ground in one channel, (H, W).
         known: Where it is seen.
         hole: Where it is to be foretold.
         text_height: In px, at the size of the values.
+        fine: Variance of what is finer than these px: a smaller error is not seen under it.
         options: What is believed.
 
     Returns:
-        Infinity where nothing can be told, or where they are far off somewhere.
+        Their squared error as a share of what diffusion leaves, infinity where nothing can be told or where
+        they are far off somewhere; and how much each known pixel has to say, (H, W).
     """
     hidden = grown(hole, options.hidden)
     band, seen = hidden & known, known & ~hidden
     if np.count_nonzero(band) < text_height or np.count_nonzero(seen) < 4 * text_height:
-        return float("inf")
+        return float("inf"), known.astype(np.float32)
     ours, _ = woven(values, seen, options.reach * text_height)
+    told = np.where(hidden, known, usual(values, ours, seen)).astype(np.float32)
     theirs = _diffused(values, seen, hidden)
     errors = [ground.local_mean(values - other, band, 3) ** 2 * band for other in (ours, theirs)]
     around = [ground.local_mean(error, band, text_height | 1)[band] for error in errors]
-    variance = max(float(values[seen].var()), 1e-3)
-    worst = ground.quantile(around[0] / np.maximum(around[1], options.harmless_anywhere * variance), 0.98)
+    variance = max(float(values[known & grown(hole, max(text_height // 2, options.hidden))].var()), 1e-3)
+    unseen = options.harmless_fine * fine
+    floor = max(options.harmless_anywhere * variance, unseen)
+    worst = ground.quantile(around[0] / np.maximum(around[1], floor), 0.98)
     if worst > options.most_wrong_anywhere:
-        return float("inf")
+        return float("inf"), told
     mine, others = (float(error[band].mean()) for error in errors)
-    return mine / max(others, options.harmless * variance)
+    return mine / max(others, options.harmless * variance, unseen), told
 
 
 def _diffused(values: Floats, seen: NDArray[np.bool_], hidden: NDArray[np.bool_]) -> Floats:

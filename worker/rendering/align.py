@@ -120,18 +120,22 @@ def _votes(ink: Ink, others: Sequence[Rect]) -> tuple[NDArray[np.float64], NDArr
 
     Returned once more without what texts of equal width say, which share them all.
     """
-    own, tolerance = _own_edges(ink), _AGREES * ink.size
-    votes, telling = np.zeros(3), np.zeros(3)
-    for rect in others:
-        gap = max(rect.top - ink.rect.bottom, ink.rect.top - rect.bottom)
-        if -0.5 * ink.size <= gap <= _WITNESS * ink.size:
-            edges = np.array(_edges(rect.grown(-BESIDE * ink.size, 0)))
-            agreement = np.maximum(1 - np.abs(own - edges) / tolerance, 0.0)
-            ratio = rect.height / ink.rect.height if len(ink.lines) == 1 else 1.0
-            alike = 1 / _OTHER_SIZE <= ratio <= _OTHER_SIZE
-            votes += (vote := agreement * (1 if alike else _OTHER_SIZE_VOTE) / (1 + max(gap, 0.0) / ink.size))
-            telling += vote * (1 - agreement[[1, 0, 1]])
-    return votes, telling
+    own, rect, size = _own_edges(ink), ink.rect, ink.size
+    near = [
+        (gap, other)
+        for other in others
+        if -0.5 * size <= (gap := max(other.top - rect.bottom, rect.top - other.bottom)) <= _WITNESS * size
+    ]
+    if not near:
+        return np.zeros(3), np.zeros(3)
+    edges = np.array([_edges(other.grown(-BESIDE * size, 0)) for _, other in near])
+    agreement = np.maximum(1 - np.abs(own - edges) / (_AGREES * size), 0.0)
+    ratios = [other.height / rect.height if len(ink.lines) == 1 else 1.0 for _, other in near]
+    worth = [1 if 1 / _OTHER_SIZE <= ratio <= _OTHER_SIZE else _OTHER_SIZE_VOTE for ratio in ratios]
+    votes = agreement * np.array(
+        [[w / (1 + max(gap, 0.0) / size)] for w, (gap, _) in zip(worth, near, strict=True)]
+    )
+    return votes.sum(axis=0), (votes * (1 - agreement[:, [1, 0, 1]])).sum(axis=0)
 
 
 def _of_votes(ink: Ink, votes: NDArray[np.float64], margin: float, width: int) -> Alignment:

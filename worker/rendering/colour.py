@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.job import Mask
+from worker.job import Image, Mask
 
 RGB = tuple[int, int, int]
 Pixels = NDArray[np.float32]
@@ -24,6 +24,8 @@ _SPREAD = 40.0
 #: Pixels that tell a dominant colour.
 _ENOUGH = 600
 _SUM = np.ones((1, 3), np.float32)
+#: What a cell of each channel counts in the index of a 16³ histogram.
+_CELLS = np.array([256, 16, 1])
 
 
 def dot(one: Pixels, two: Pixels) -> Pixels:
@@ -97,18 +99,31 @@ def legible(colour: RGB, ground: RGB, least: float = LEAST_CONTRAST) -> RGB:
     return min(candidates, key=lambda moved: difference(colour, moved))
 
 
-def sample(pixels: Pixels, where: NDArray[np.bool_] | Mask, most: int = _ENOUGH) -> Pixels:
-    """At most so many of the pixels under a mask, evenly spread, (N, 3)."""
-    places = np.flatnonzero(where.astype(np.bool_, copy=False))  # several times as fast as on bytes
-    return pixels.reshape(-1, 3)[places[:: len(places) // most + 1]]
+def squares(difference: Image) -> Pixels:
+    """Squared length (RGB) of each pixel's absolute difference from something, (h, w, 3) → (h, w)."""
+    return np.asarray(cv2.transform(cv2.multiply(difference, difference, dtype=cv2.CV_32F), _SUM), np.float32)
 
 
-def dominant(pixels: Pixels) -> RGB:
+def inked(where: NDArray[np.bool_] | Mask) -> NDArray[np.intp]:
+    """Places of what is set, in reading order."""
+    return np.flatnonzero(where.astype(np.bool_, copy=False))  # several times as fast as on bytes
+
+
+def some(places: NDArray[np.intp], most: int = _ENOUGH) -> NDArray[np.intp]:
+    """At most so many of the places, evenly spread: as many as tell a colour."""
+    return places[:: len(places) // most + 1]
+
+
+def sample(pixels: Image, where: Mask) -> Image:
+    """Some of the pixels under a mask, (N, 3)."""
+    return pixels.reshape(-1, 3)[some(inked(where))]
+
+
+def dominant(pixels: Image) -> RGB:
     """The colour most of the pixels share: the median of those near the fullest cell of a 16³ histogram."""
-    red, green, blue = (pixels.T.astype(np.intp) >> 4) << ((8,), (4,), (0,))
-    keys = red | green | blue
-    fullest = int(np.bincount(keys, minlength=4096).argmax())
-    offset = pixels - quantile(pixels[keys == fullest], 0.5)
+    keys = (pixels >> 4).astype(np.intp) @ _CELLS
+    fullest = int(np.bincount(keys).argmax())
+    offset = pixels.astype(np.float32) - quantile(pixels[keys == fullest], 0.5)
     near = pixels[np.einsum("ij,ij->i", offset, offset) <= _SPREAD**2]
     return as_rgb(quantile(near, 0.5))
 
@@ -120,10 +135,12 @@ def quantile(values: NDArray[T], share: float) -> NDArray[T]:
     times as long on the few hundred pixels that tell a colour.
     """
     rank = min(int(share * len(values)), len(values) - 1)
-    return np.asarray(np.partition(values, rank, axis=0)[rank])
+    ranked = values.copy()
+    ranked.partition(rank, axis=0)
+    return np.asarray(ranked[rank])
 
 
-def as_rgb(colour: NDArray[np.floating]) -> RGB:
-    """Three floats → a colour."""
-    red, green, blue = (round(float(channel)) for channel in np.clip(colour, 0, 255))
+def as_rgb(colour: NDArray[np.floating] | Image) -> RGB:
+    """Three numbers → a colour."""
+    red, green, blue = (round(min(max(channel, 0.0), 255.0)) for channel in colour.tolist())
     return red, green, blue

@@ -77,10 +77,10 @@ def find_outline(look: Look, away: Pixels, fill: RGB) -> Outline | None:
     if not len(closest) or _foreign(look, closest, fill).mean() < _LEAST_SEEN:
         return None
     near = _beside(look, away, max(_RING, reach))
-    pixels, beneath = look.page.reshape(-1, 3)[near], look.ground.reshape(-1, 3)[near]
+    pixels, beneath = _both_at(look, near)
     ring = away.ravel()[near] <= _RING
     foreign, least = _foreign(look, near, fill), _LEAST_SEEN * np.count_nonzero(ring)
-    colour = dominant(pixels[foreign])
+    colour = dominant(pixels[foreign].astype(np.uint8))
     apart = _squares(beneath, colour)
     shows = apart > _OFF_AXIS**2  # elsewhere the ground itself has the outline's colour
     seen = ring & shows
@@ -100,8 +100,14 @@ def _beside(look: Look, away: Pixels, reach: float) -> NDArray[np.intp]:
 
 def _foreign(look: Look, places: NDArray[np.intp], fill: RGB) -> NDArray[np.bool_]:
     """Which of the pixels are no mixture of fill and ground."""
-    pixels, beneath = look.page.reshape(-1, 3)[places], look.ground.reshape(-1, 3)[places]
+    pixels, beneath = _both_at(look, places)
     return np.asarray(_off_axis(pixels, beneath, fill) > _OFF_AXIS**2)
+
+
+def _both_at(look: Look, places: NDArray[np.intp]) -> tuple[Pixels, Pixels]:
+    """Page and ground, (N, 3) each, at places of the look."""
+    pixels, beneath = look.page.reshape(-1, 3)[places], look.ground.reshape(-1, 3)[places]
+    return pixels.astype(np.float32), beneath.astype(np.float32)
 
 
 def _squares(pixels: Pixels, colour: RGB) -> Pixels:

@@ -38,7 +38,8 @@ class Fit:
     size: float
     #: Line pitch in em.
     pitch: float
-    #: Share of the source's size, less what the setting's flaws cost.
+    #: What its flaws cost, and the share of the source's size that it reaches less that.
+    flaws: float
     score: float
     #: Of stacked text, whose every character is a line.
     columns: Columns | None = None
@@ -79,6 +80,8 @@ def find_fits(
         may_grow: Whether ground beyond the block's home may be used.
     """
     fits: list[Fit] = []
+    best, ends = 0.0, 0
+    terms = _Terms.of(candidate, source_size, options)
     rooms: list[tuple[Rect, float]] = []
     more: Iterator[tuple[Rect, float]] | None = None
     shaped = shape_whole(
@@ -86,17 +89,21 @@ def find_fits(
     )
     for weakest in (Strength.FREE, Strength.WEAK, Strength.LAST_RESORT):
         paragraph = measure(candidate.text, shaped, candidate.language, weakest)
-        flaw = _FLAW[weakest]
+        if paragraph.most_lines == ends:  # no breaks of this kind: nothing new
+            continue
+        flaw, ends = _FLAW[weakest], paragraph.most_lines
         if more is None:
             home = candidate.around.home
             more = rooms_of(candidate, source_size, paragraph) if may_grow else iter([(home, 0.0)])
         for rect, cost in itertools.chain(rooms[:], _noted(more, rooms)):
-            fits += _fits_in(candidate, rect, paragraph, source_size, flaw + cost, options)
-            if fits and max(fit.score for fit in fits) >= _GOOD:
+            for fit in _fits_in(rect, paragraph, flaw + cost, terms, fits):
+                fits.append(fit)
+                best = max(best, fit.score)
+            if best >= _GOOD:
                 break
-        if fits and max(fit.score for fit in fits) >= 1.0 - _FLAW[Strength.LAST_RESORT]:
+        if best >= 1.0 - _FLAW[Strength.LAST_RESORT]:
             break
-    if candidate.ink.vertical and max((fit.score for fit in fits), default=0.0) < _HORIZONTAL_FITS:
+    if candidate.ink.vertical and best < _HORIZONTAL_FITS:
         fits += find_stacked_fits(candidate, source_size, fonts, options)
     return sorted(fits, key=lambda fit: -fit.score)
 
@@ -135,8 +142,9 @@ def find_stacked_fits(
         for rect, cost in rooms:
             size = min(source_size, rect.width / max(width, 0.1), rect.height / max(depth, 0.1))
             if size >= options.least(source_size):
-                score = size / source_size - cost - _STACKED
-                yield Fit(rect, paragraph, sum(rows), size, _STACKED_PITCH, score, Columns(rows, apart))
+                flaws, stacked = cost + _STACKED, Columns(rows, apart)
+                score = size / source_size - flaws
+                yield Fit(rect, paragraph, sum(rows), size, _STACKED_PITCH, flaws, score, stacked)
 
 
 def _column_pitch(ink: Ink) -> float:
@@ -154,36 +162,64 @@ def _source_pitch(ink: Ink) -> float:
     return min(max(steps[len(steps) // 2] / ink.size, _LEAST_PITCH), _MOST_PITCH)
 
 
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What any setting of a block is measured by."""
+
+    #: Sizes (px) that none exceeds and none falls below.
+    size: float
+    least: float
+    #: Lines of the source, and the most that a setting has.
+    sources: int
+    most_lines: int
+    #: What a line more than the source's costs.
+    extra: float
+    #: Line pitches (em) tried, and what they cost.
+    pitches: tuple[tuple[float, float], ...]
+    centred: bool
+    slant: float
+
+    @classmethod
+    def of(cls, candidate: Candidate, source_size: float, options: LayoutOptions) -> _Terms:
+        """The terms of one block."""
+        sources, pitch = candidate.source_lines, _source_pitch(candidate.ink)
+        extra = _EXTRA_LINE_OF_ONE if sources == 1 else _EXTRA_LINE
+        return cls(
+            source_size,
+            options.least(source_size),
+            sources,
+            sources + options.most_extra_lines,
+            _EXTRA_LINE_OF_COLUMN if candidate.ink.vertical else extra,
+            ((pitch, 0.0), (_TIGHT_PITCH, _SQUEEZED)) if pitch > _TIGHT_PITCH else ((pitch, 0.0),),
+            candidate.alignment is Alignment.CENTRE,
+            candidate.style.slant,
+        )
+
+
 def _fits_in(
-    candidate: Candidate,
-    rect: Rect,
-    paragraph: Paragraph,
-    source_size: float,
-    cost: float,
-    options: LayoutOptions,
+    rect: Rect, paragraph: Paragraph, cost: float, terms: _Terms, known: Sequence[Fit]
 ) -> Iterator[Fit]:
-    """The settings in one rectangle, for each number of lines that may be worth it."""
-    sources = candidate.source_lines
-    extra = _EXTRA_LINE_OF_ONE if sources == 1 else _EXTRA_LINE
-    if candidate.ink.vertical:
-        extra = _EXTRA_LINE_OF_COLUMN
-    centred = candidate.alignment is Alignment.CENTRE
-    own_pitch, lean = _source_pitch(candidate.ink), paragraph.lean(candidate.style.slant)
-    pitches = {own_pitch: 0.0, min(own_pitch, _TIGHT_PITCH): _SQUEEZED}
-    for lines in range(1, min(paragraph.most_lines, sources + options.most_extra_lines) + 1):
+    """The settings in one rectangle, for each number of lines, that are not worse in all than a known one."""
+    lean, height = paragraph.lean(terms.slant), paragraph.top - paragraph.bottom
+    tightest = terms.pitches[-1][0]
+    for lines in range(1, min(paragraph.most_lines, terms.most_lines) + 1):
+        if rect.height < terms.least * ((lines - 1) * tightest + height) * (1 - 1e-9):
+            return  # nor has it room for more lines
         narrowest = paragraph.narrowest(lines)
         if not (math.isfinite(narrowest) and narrowest > 0):
             continue
         roomy = 0.0
-        for pitch, squeezed in pitches.items():
-            depth = max((lines - 1) * pitch + paragraph.top - paragraph.bottom, 0.1)
-            size = min(source_size, rect.width / (narrowest + lean), rect.height / depth)
-            if size >= options.least(source_size) and size > roomy:  # squeezed for nothing otherwise
+        for pitch, squeezed in terms.pitches:
+            depth = max((lines - 1) * pitch + height, 0.1)
+            size = min(terms.size, rect.width / (narrowest + lean), rect.height / depth)
+            if size >= terms.least and size > roomy:  # squeezed for nothing otherwise
                 roomy = size
-                flaws = cost + extra * max(0, lines - sources) + squeezed
-                if centred and lines > 1:
+                flaws = cost + terms.extra * max(0, lines - terms.sources) + squeezed
+                if any(fit.size >= size and fit.flaws <= flaws for fit in known):
+                    continue
+                if terms.centred and lines > 1:
                     flaws += _RAGGED * paragraph.raggedness(rect.width / size - lean, lines)
-                yield Fit(rect, paragraph, lines, size, pitch, size / source_size - flaws)
+                yield Fit(rect, paragraph, lines, size, pitch, flaws, size / terms.size - flaws)
 
 
 def at_size(fits: Sequence[Fit], size: float, candidate: Candidate) -> Fit | None:

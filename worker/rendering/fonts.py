@@ -10,7 +10,7 @@ import importlib.util
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -63,17 +63,16 @@ class Glyph:
     scale: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Shaped:
-    """A line of text as glyphs. All lengths in em, y upward from the baseline."""
+    """A line of text as glyphs. All lengths in em, y upward from the baseline.
+
+    The ink's extents are looked up when they are asked for: reading a glyph's costs more than shaping it.
+    """
 
     glyphs: tuple[Glyph, ...]
     #: Width each character adds, one entry for each character of the text (0 inside a cluster).
     advances: NDArray[np.float64]
-    left: float
-    right: float
-    bottom: float
-    top: float
     #: Characters no font of the set has; they are left out.
     missing: str
     #: Names of the families used, most used first.
@@ -83,6 +82,30 @@ class Shaped:
     def advance(self) -> float:
         """Width of the whole line."""
         return float(self.advances.sum())
+
+    @cached_property
+    def _ink(self) -> tuple[float, float, float, float]:
+        return _ink_box(self.glyphs)
+
+    @property
+    def left(self) -> float:
+        """Where its ink begins."""
+        return self._ink[0]
+
+    @property
+    def right(self) -> float:
+        """Where its ink ends."""
+        return self._ink[1]
+
+    @property
+    def bottom(self) -> float:
+        """How far its ink reaches down, negative below the baseline."""
+        return self._ink[2]
+
+    @property
+    def top(self) -> float:
+        """How far its ink reaches up."""
+        return self._ink[3]
 
 
 class FontSet:
@@ -94,6 +117,7 @@ class FontSet:
         # Bounded and thread-safe; the same labels come again and again on product pages.
         self._shaped = lru_cache(maxsize=4096)(self._shape)
         self._families = lru_cache(maxsize=64)(self._select_families)
+        self._fonts = lru_cache(maxsize=1024)(self._select_fonts)
 
     @classmethod
     def load(cls, options: FontOptions | None = None) -> FontSet:
@@ -130,7 +154,7 @@ class FontSet:
         return self._shaped(text, language, weight, serif)
 
     def _shape(self, text: str, language: str, weight: int, serif: bool) -> Shaped:
-        fonts = [(family.name, family.font(weight)) for family in self._families(language, serif)]
+        fonts = self._fonts(language, weight, serif)
         runs, missing = split_runs(text, [font for _, font in fonts], levels_of(text, language))
         glyphs: list[Glyph] = []
         advances = np.zeros(len(text))
@@ -141,10 +165,11 @@ class FontSet:
             name, font = fonts[run.font]
             used[name] = used.get(name, 0) + len(run.text)
             pen = _shape_run(run, language, font, pen, glyphs, advances)
-        box = _ink_box(glyphs)
-        return Shaped(
-            tuple(glyphs), advances, *box, missing, tuple(sorted(used, key=lambda name: -used[name]))
-        )
+        return Shaped(tuple(glyphs), advances, missing, tuple(sorted(used, key=lambda name: -used[name])))
+
+    def _select_fonts(self, language: str, weight: int, serif: bool) -> tuple[tuple[str, hb.Font], ...]:
+        """Each family's name and its font of a weight, in the order in which they are asked for a glyph."""
+        return tuple((family.name, family.font(weight)) for family in self._families(language, serif))
 
     def _select_families(self, language: str, serif: bool) -> tuple[Family, ...]:
         """One family of each name that suits the language: the wanted kind first, else as the files come."""

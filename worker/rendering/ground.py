@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -33,10 +33,16 @@ CLEARANCE, _CLEARANCE_TEXT = 0.4, 0.8
 #: Distance kept from the rim of a balloon, whose text was vertical; and above and below from anything.
 CLEARANCE_IN_BALLOON, _CLEARANCE_ABOVE = 0.15, 0.2
 
+#: Where the ground was looked at sideways: from which home, between which rows, and whether by palette.
+_Place = tuple[Rect, float, float, bool]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Neighbourhood:
-    """What surrounds one block, in its local frame."""
+    """What surrounds one block, in its local frame.
+
+    Free ground is looked at again and again, by way of other homes and distances: what was seen is noted.
+    """
 
     plate: Image
     frame: Frame
@@ -52,6 +58,7 @@ class Neighbourhood:
     clearance: float = CLEARANCE
     #: Whether the text has an outline, and so reads on any of the colours that it stands on.
     outlined: bool = False
+    _seen: dict[_Place, tuple[Rect, NDArray[np.bool_], Rect]] = field(default_factory=dict)
 
     def grown(self, left: float, top: float, right: float, bottom: float) -> Rect:
         """The home rectangle grown sideways, then up and down, by at most so many px a side."""
@@ -122,7 +129,21 @@ class Neighbourhood:
         )
 
     def _free(self, reach: Rect, sideways: bool, palette: bool = False) -> tuple[NDArray[np.bool_], Rect]:
-        """Which columns (rows, where not sideways) of a rectangle look like the ground under the text.
+        """Which columns (rows, where not sideways) of a rectangle look like the ground under the text."""
+        if not sideways:
+            return self._look(reach, sideways, palette)
+        place = (self.home, reach.top, reach.bottom, palette)
+        seen = self._seen.get(place)
+        if seen is None or reach.left < seen[0].left or reach.right > seen[0].right:
+            seen = self._seen[place] = (reach, *self._look(reach, sideways, palette))
+        _, free, covered = seen
+        first = max(math.floor(reach.left) - int(covered.left), 0)
+        free = free[first : max(math.ceil(reach.right) - int(covered.left), first)]
+        left = covered.left + first
+        return free, Rect(left, covered.top, left + len(free), covered.bottom)
+
+    def _look(self, reach: Rect, sideways: bool, palette: bool) -> tuple[NDArray[np.bool_], Rect]:
+        """See `_free`.
 
         Each row is compared with itself: what it shows inside the home is what it may show beside it; by
         palette, what any row shows there.
@@ -138,9 +159,7 @@ class Neighbourhood:
         count = pixels.shape[1]
         first = min(max(round(low), 0), count - 1)
         last = min(max(round(high), first + 1), count)
-        rows = max(1, pixels.shape[0] // max(1, pixels.shape[0] // _ROWS))
-        halved = cv2.resize(np.ascontiguousarray(pixels), (count, rows), interpolation=cv2.INTER_AREA)
-        smooth = np.asarray(cv2.blur(halved, (3, 3)), np.uint8)
+        smooth = np.asarray(cv2.blur(_fewer_rows(pixels), (3, 3)), np.uint8)
         free = _alike(smooth, first, last)
         if palette and not free.all():
             free = free | _of_palette(smooth, first, last)
@@ -162,19 +181,30 @@ class Neighbourhood:
         return inside
 
 
+def _fewer_rows(pixels: Image) -> Image:
+    """The means of every so many rows, where there are many; those left over at the end are left out."""
+    step = pixels.shape[0] // _ROWS
+    if step <= 1:
+        return pixels
+    last = pixels.shape[0] // step * step
+    total = pixels[:last:step].astype(np.uint16)
+    for row in range(1, step):
+        cv2.add(total, pixels[row:last:step], dst=total, dtype=cv2.CV_16U)
+    return np.asarray(cv2.convertScaleAbs(total, alpha=1 / step), np.uint8)
+
+
 def _alike(smooth: Image, first: int, last: int) -> NDArray[np.bool_]:
     """Which columns look, row by row, like columns `first` to `last`, or run on from them without an edge."""
     own = smooth[:, first : last : max(1, (last - first) // _SAMPLES)]
     middle = own.shape[1] // 2
     reference = np.ascontiguousarray(np.partition(own, middle, axis=1)[:, middle : middle + 1])
     everywhere = cv2.resize(reference, smooth.shape[1::-1], interpolation=cv2.INTER_NEAREST)
-    distance = _largest(cv2.absdiff(smooth, everywhere))
-    farthest = distance.max(axis=0)
+    farthest = _farthest(cv2.absdiff(smooth, everywhere))
     usual = float(quantile(farthest[first:last], 0.5))
     same: NDArray[np.bool_] = farthest <= min(_OFTEN * usual + _TOLERANCE, _MOST_VARIETY)
     if same.all():
         return same
-    step = _largest(cv2.absdiff(smooth[:, 1:], smooth[:, :-1])).max(axis=0)
+    step = _farthest(cv2.absdiff(smooth[:, 1:], smooth[:, :-1]))
     edge = max(_CALM_EDGE, _OFTEN * float(quantile(step[first : max(last - 1, first + 1)], 0.5)))
     steep = step > edge
     drift = _CALM_GAIN * usual if edge <= _CALM_EDGE else 0.0
@@ -196,10 +226,10 @@ def _of_palette(smooth: Image, first: int, last: int) -> NDArray[np.bool_]:
     return np.asarray(known.ravel()[keys].mean(axis=0) >= _MOST_KNOWN)
 
 
-def _largest(difference: NDArray[np.uint8] | cv2.typing.MatLike) -> NDArray[np.uint8]:
-    """The largest channel of each pixel."""
-    red, green, blue = cv2.split(difference)
-    return np.asarray(cv2.max(cv2.max(red, green), blue), np.uint8)
+def _farthest(difference: NDArray[np.uint8] | cv2.typing.MatLike) -> NDArray[np.uint8]:
+    """The largest difference in each column, of any channel."""
+    red, green, blue = difference.reshape(difference.shape[0], -1).max(axis=0).reshape(-1, 3).T
+    return np.asarray(np.maximum(np.maximum(red, green), blue), np.uint8)
 
 
 def _reach(free: NDArray[np.bool_], low: float, high: float) -> tuple[float, float]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import median
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from worker.job import Region, TextBlock, TextLine
+from worker.job import Mask, Region, TextBlock, TextLine
 from worker.rendering.fonts import FontSet
 from worker.rendering.frame import Frame, Rect
-from worker.rendering.raster import rasterise
+from worker.rendering.raster import levels_of
 from worker.rendering.segment import clean
 
 #: What OCR boxes (PP-OCR's unclip) leave above and below the ink, as a share of the box's height.
@@ -119,19 +122,18 @@ def _measure_line(
     text = clean(line.text).replace("\n", " ")
     own = _proportions(fonts, text, language)
     strokes, covered = frame.cut(region.strokes, box, (region.box.left, region.box.top))
-    bodies = strokes > 127
-    if np.count_nonzero(bodies) < _FEWEST:
+    rows = _counts(strokes, along=1)
+    if rows.sum() < _FEWEST:
         inner = box.grown(0, -_BOX_MARGIN * box.height)
         size = inner.height / (HAN_TOP - HAN_BOTTOM)
         line_ink = InkLine(inner, inner.bottom + HAN_BOTTOM * size, inner.left, inner.centre[0])
         return line_ink, max(size, 1.0)
-    rows = bodies.sum(axis=1)
     first, last = _body(rows)
     weights = rows[first : last + 1] / rows[first : last + 1].sum()
     places = covered.top + 0.5 + np.arange(first, last + 1)
     mean = float(weights @ places)
     deviation = float(np.sqrt(weights @ (places - mean) ** 2))
-    columns = np.flatnonzero(bodies[first : last + 1].sum(axis=0))
+    columns = np.flatnonzero(_counts(strokes[first : last + 1], along=0))
     left, right = covered.left + float(columns[0]), covered.left + float(columns[-1]) + 1
     size = deviation / own.deviation
     size = min(size, 1.3 * (right - left) / own.width, 1.15 * box.height)
@@ -149,28 +151,28 @@ def _measure_column(
     """A vertical line's extents and font size, from the width of its column."""
     box = frame.rect_around(line.polygon)
     strokes, covered = frame.cut(region.strokes, box, (region.box.left, region.box.top))
-    bodies = strokes > 127
+    rows, columns = _counts(strokes, along=1), _counts(strokes, along=0)
     rect = box.grown(-_BOX_MARGIN * box.width, 0)
-    if np.count_nonzero(bodies) >= _FEWEST:
-        first, last = _body(bodies.sum(axis=0))
-        rows = np.flatnonzero(bodies.sum(axis=1))
+    if rows.sum() >= _FEWEST:
+        first, last = _body(columns)
+        inked = np.flatnonzero(rows)
         rect = Rect(
             covered.left + first,
-            covered.top + float(rows[0]),
+            covered.top + float(inked[0]),
             covered.left + last + 1,
-            covered.top + float(rows[-1]) + 1,
+            covered.top + float(inked[-1]) + 1,
         )
     return InkLine(rect, rect.centre[0], rect.left, rect.centre[0]), max(
         rect.width / (HAN_TOP - HAN_BOTTOM), 1.0
     )
 
 
+@lru_cache(maxsize=4096)  # the same labels come again and again on product pages
 def _proportions(fonts: FontSet, text: str, language: str) -> _Proportions:
     """The proportions of a text set in our font, measured as the source's are."""
     shaped = fonts.shape(text, language, _REGULAR)
     width, height = math.ceil(max(shaped.right, 0.0) * _TRIAL_SIZE) + 1, math.ceil(1.4 * _TRIAL_SIZE)
-    coverage = rasterise([(shaped, 0.0, float(_TRIAL_SIZE))], _TRIAL_SIZE, (height, width))
-    rows = (coverage > 0.5).sum(axis=1)
+    rows = _counts(levels_of([(shaped, 0.0, float(_TRIAL_SIZE))], _TRIAL_SIZE, (height, width)), along=1)
     if rows.sum() < _FEWEST:  # nothing but dashes or unknown characters
         return _Proportions((HAN_TOP + HAN_BOTTOM) / 2, _HAN_DEVIATION, 0.05, 0.05, max(shaped.advance, 0.5))
     weights = rows / rows.sum()
@@ -181,7 +183,15 @@ def _proportions(fonts: FontSet, text: str, language: str) -> _Proportions:
     return _Proportions(mean, max(deviation, 0.1), shaped.left, bearing, max(shaped.right - shaped.left, 0.1))
 
 
-def _body(profile: np.ndarray[tuple[int], np.dtype[np.int_]]) -> tuple[int, int]:
+def _counts(levels: Mask, along: int) -> NDArray[np.int32]:
+    """How many px are mostly covered in each row (along 1) or column (along 0)."""
+    if not levels.size:
+        return np.zeros(levels.shape[1 - along], np.int32)
+    covered = (levels > 127).view(np.uint8)
+    return np.asarray(cv2.reduce(covered, along, cv2.REDUCE_SUM, dtype=cv2.CV_32S), np.int32).ravel()
+
+
+def _body(profile: NDArray[np.int32]) -> tuple[int, int]:
     """First and last row of a line's body: what a neighbouring line leaves at the box's edge is cut off.
 
     A neighbour's ink touches the edge and is set apart from the body by an empty row; it is never more

@@ -103,11 +103,10 @@ def _place_beside(
     for _ in range(2):
         choice = at_size(fits, common, candidate) or (fits[0] if fits else None)
         found = place(candidate, choice, min(common, choice.size), fonts) if choice else None
-        border = candidate.style.border
-        if found is not None and not any(
-            rect.overlaps(found.rect.grown(border, border)) and not rect.overlaps(home) for rect in taken
-        ):
-            return found
+        if found is not None:
+            body = found.rect.grown(candidate.style.border, candidate.style.border)
+            if not any(rect.overlaps(body) and not rect.overlaps(home) for rect in taken):
+                return found
         # Another block has grown into the ground this one counted on: measure again beside it.
         others = (*candidate.around.obstacles, *(rect for rect in taken if not rect.overlaps(home)))
         candidate = replace(candidate, around=replace(candidate.around, obstacles=others))

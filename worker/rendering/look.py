@@ -18,9 +18,9 @@ _ENOUGH = 32.0
 class Look:
     """The region's pixels, reduced where the text is large: no measure needs more px than this keeps."""
 
-    page: Pixels
+    page: Image
     #: The ground under every pixel.
-    ground: Pixels
+    ground: Image
     #: Page less ground.
     departure: Pixels
     mask: Mask
@@ -40,7 +40,7 @@ def look_at(rgb: Image, plate: Image | None, region: Region, size: float) -> Loo
         region: Its ink.
         size: Its font size in px.
     """
-    page = rgb[region.box.slices]
+    page = np.ascontiguousarray(rgb[region.box.slices])
     ground = ground_of(page, plate, region)
     mask, strokes = region.mask, region.strokes
     reduction = max(1, int(size / _ENOUGH))
@@ -52,9 +52,9 @@ def look_at(rgb: Image, plate: Image | None, region: Region, size: float) -> Loo
         )
         strokes = np.where(strokes > 127, 255, 0).astype(np.uint8)
     return Look(
-        page.astype(np.float32),
-        ground.astype(np.float32),
-        departure_of(page, ground),
+        page,
+        ground,
+        np.asarray(cv2.subtract(page, ground, dtype=cv2.CV_32F), np.float32),
         mask,
         strokes,
         size / reduction,
@@ -62,15 +62,10 @@ def look_at(rgb: Image, plate: Image | None, region: Region, size: float) -> Loo
     )
 
 
-def departure_of(page: Image, ground: Image) -> Pixels:
-    """Page less ground, pixel by pixel."""
-    return np.asarray(cv2.subtract(page, ground, dtype=cv2.CV_32F), np.float32)
-
-
 def ground_of(page: Image, plate: Image | None, region: Region) -> Image:
     """The ground under every pixel of the region, same shape as the page's cut-out."""
     if plate is not None:
-        return plate[region.box.slices]
+        return np.ascontiguousarray(plate[region.box.slices])
     around = page[region.mask == 0]
     colour = np.median(around if len(around) else page.reshape(-1, 3), axis=0)
     return np.ascontiguousarray(np.broadcast_to(colour.astype(np.uint8), page.shape))

@@ -9,6 +9,7 @@ import numpy as np
 import uharfbuzz as hb
 from numpy.typing import NDArray
 
+from worker.job import Mask
 from worker.rendering.fonts import Shaped
 
 Coverage = NDArray[np.float32]
@@ -34,7 +35,21 @@ def rasterise(
     slant: float = 0.0,
     scale: int = 1,
 ) -> Coverage:
-    """Coverage, 0..1, of lines of glyphs.
+    """Coverage, 0..1, of lines of glyphs, (rows * scale, columns * scale); see `levels_of`."""
+    levels = levels_of(lines, size, shape, along, origin, slant, scale)
+    return np.asarray(levels, np.float32) / np.float32(255)
+
+
+def levels_of(
+    lines: Iterable[tuple[Shaped, float, float]],
+    size: float,
+    shape: tuple[int, int],
+    along: tuple[float, float] = (1.0, 0.0),
+    origin: tuple[float, float] = (0.0, 0.0),
+    slant: float = 0.0,
+    scale: int = 1,
+) -> Mask:
+    """Coverage of lines of glyphs in levels.
 
     Args:
         lines: Each line with its pen's start (u, v) in the text's own frame, px, v downward.
@@ -46,7 +61,7 @@ def rasterise(
         scale: How many times finer the raster is than a px.
 
     Returns:
-        (rows * scale, columns * scale), float32.
+        (rows * scale, columns * scale), 0..255.
     """
     cos, sin = along
     left, bottom = origin[0], origin[1] + shape[0]
@@ -68,5 +83,4 @@ def rasterise(
     rows, columns = shape[0] * scale, shape[1] * scale
     raster.extents = hb.RasterExtents(0, 0, columns, rows, 0)
     image = raster.render()
-    levels = np.frombuffer(image.buffer, np.uint8).reshape(rows, image.extents.stride)[::-1, :columns]
-    return np.asarray(levels, np.float32) / np.float32(255)
+    return np.frombuffer(image.buffer, np.uint8).reshape(rows, image.extents.stride)[::-1, :columns]

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 import regex
 import uharfbuzz as hb
 
+#: Scripts and signs of which every character is a grapheme of its own, and drawn.
+_PLAIN = regex.compile(r"[ -~¡-¬®-ɏ‐-‧‰-⁞℀-⅏①-⓿─-◿、-〩〰-〽ぁ-ゖ゛-ヿ一-鿿가-힣！-～]+")
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -25,6 +28,8 @@ class Run:
 
 def split_runs(text: str, fonts: Sequence[hb.Font], levels: Sequence[int]) -> tuple[list[Run], str]:
     """Cut `text` by which font has each grapheme and which way it runs; and what no font has."""
+    if not any(levels) and _PLAIN.fullmatch(text) and _covers(fonts[0], text):
+        return [Run(0, text, 0, 0)], ""
     begun: list[tuple[int, int, int, list[str]]] = []
     following = (-1, -1, -1)
     missing: list[str] = []

@@ -61,7 +61,8 @@ def stem_width(coverage: Pixels, size: float) -> float | None:
     flat = np.zeros((rows.shape[0], rows.shape[1] + 2), np.float32)
     flat[:, 1:-1] = rows
     flat = flat.ravel()
-    turns = np.flatnonzero(np.diff((flat > _BEGUN).view(np.int8))) + 1
+    begun = flat > _BEGUN
+    turns = np.flatnonzero(begun[1:] != begun[:-1]) + 1
     if not len(turns):
         return None
     runs = np.add.reduceat(flat, turns)[::2]

@@ -25,8 +25,8 @@ _NEAR_RING, _FAR_RING = (0.0, 0.08), (0.22, 0.34)
 _LEAST_DARKENING, _MOST_LEFT = 3.5, 0.5
 #: Farthest shadow and widest sample around the strokes, in em.
 _REACH, _SAMPLED = 0.15, 0.25
-#: Blurs tried, in em, and the offset downward that the search starts from.
-_BLURS, _START = (0.0, 0.03, 0.06, 0.1, 0.15), 0.05
+#: Blurs tried, in em: the first, sharper and softer ones; the offset downward that the search starts from.
+_MIDDLE, _SHARPER, _SOFTER, _START = 0.06, (0.03, 0.0), (0.1, 0.15), 0.05
 #: Texture is averaged over this many em before the shadow found is judged.
 _GRAIN = 0.06
 #: Pixels a shadow is fitted to, and fewest.
@@ -49,9 +49,9 @@ def find_shadow(look: Look, away: Pixels, outline: Outline | None) -> Shadow | N
         outline: Their outline.
     """
     size, clear = look.size, max(_FRINGE, (outline.width if outline else 0.0) + 1.0)
-    darkening = np.asarray(cv2.transform(look.departure, -_MEAN), np.float32)
-    if not _fades(darkening, away - np.float32(clear), size):
+    if not _fades(_darkening(look.departure[::2, ::2]), away[::2, ::2] - np.float32(clear), size):
         return None
+    darkening = _darkening(look.departure)
     visible = np.flatnonzero((away > clear) & (away <= clear + _SAMPLED * size) & (look.mask > 0))
     if len(visible) < _FEWEST:
         return None
@@ -59,17 +59,28 @@ def find_shadow(look: Look, away: Pixels, outline: Outline | None) -> Shadow | N
     solid = np.asarray(thrown_by, np.float32) / np.float32(255)
     reach = max(2, round(_REACH * size))
     fit = _Fit.on(darkening, solid, visible[:: len(visible) // _SAMPLES + 1], reach + 1)
-    best = _downhill(fit, (0, round(_START * size)), _BLURS[len(_BLURS) // 2] * size, reach)
-    if best.explained < _LEAST_EXPLAINED * float(fit.darkening @ fit.darkening):
+    first = _downhill(fit, (0, round(_START * size)), _MIDDLE * size, reach)
+    if first.explained < _LEAST_EXPLAINED * float(fit.darkening @ fit.darkening):
         return None
-    best = max((_downhill(fit, best.shift, blur * size, reach) for blur in _BLURS), key=_explained)
-    shadow, unexplained = _coloured(look, darkening, solid, visible, best)
+    found = [first]
+    for blurs in (_SHARPER, _SOFTER):
+        last = first
+        for blur in blurs:  # as long as it gets better
+            guess = _downhill(fit, first.shift, blur * size, reach)
+            if guess.explained <= last.explained:
+                break
+            found.append(last := guess)
+    shadow, unexplained = _coloured(look, darkening, solid, visible, max(found, key=_explained))
     return shadow if shadow.opacity >= _LEAST_OPACITY and unexplained <= _MOST_UNEXPLAINED else None
 
 
+def _darkening(departure: Pixels) -> Pixels:
+    """How much darker than its ground each pixel is, the mean of its channels."""
+    return np.asarray(cv2.transform(departure, -_MEAN), np.float32)
+
+
 def _fades(darkening: Pixels, beyond: Pixels, size: float) -> bool:
-    """Whether the ground is darker close to the strokes than farther away; every fourth pixel tells."""
-    beyond, darkening = beyond[::2, ::2], darkening[::2, ::2]
+    """Whether the ground is darker close to the strokes than farther away."""
     near, far = (
         darkening[(beyond > low * size) & (beyond <= high * size)] for low, high in (_NEAR_RING, _FAR_RING)
     )
@@ -144,7 +155,7 @@ def _coloured(
     seen = np.asarray(share, np.float32).ravel()[visible]
     some = slice(None, None, len(visible) // (4 * _SAMPLES) + 1)
     full = seen[some] @ look.departure.reshape(-1, 3)[visible[some]] / (float(seen[some] @ seen[some]) + 1e-3)
-    beneath = quantile(look.ground.reshape(-1, 3)[visible[some]], 0.5)
+    beneath = quantile(look.ground.reshape(-1, 3)[visible[some]].astype(np.float32), 0.5)
     opacity = float(np.clip((-full / np.maximum(beneath, 1.0)).max(), 0.02, 1.0))
     before, thrown = _averaged((darkening.ravel()[visible], seen), visible, solid.shape, _GRAIN * look.size)
     after = before + thrown * np.float32(full.mean())

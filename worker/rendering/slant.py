@@ -55,5 +55,5 @@ def _sharpness(line: Mask, lean: float) -> float:
     undo = np.array([[1.0, lean, room - lean * height / 2], [0.0, 1.0, 0.0]])
     upright = cv2.warpAffine(line, undo, (width + 2 * room, height))
     columns = np.asarray(cv2.reduce(upright, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32F)).ravel()
-    steps = np.diff(columns)
+    steps = columns[1:] - columns[:-1]
     return float(steps @ steps)

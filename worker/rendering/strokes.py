@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
@@ -13,36 +11,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.job import Box, Image, Mask, Region, TextBlock, TextLine
-from worker.rendering.colour import RGB, Pixels, dominant, dot, quantile, sample
+from worker.rendering.colour import RGB, Pixels, dominant, inked, quantile, sample, some, squares
 from worker.rendering.fonts import FontSet
-from worker.rendering.frame import Frame, Rect, page_box
-from worker.rendering.look import departure_of, ground_of
-from worker.rendering.raster import Coverage, rasterise
-from worker.rendering.segment import clean
+from worker.rendering.frame import Frame, page_box
+from worker.rendering.likeness import Likeness
+from worker.rendering.look import ground_of
 
 #: Share of a line's box that no glyphs' bodies cover.
 _MOST_INKED = 0.4
 #: Fewest stroke pixels a measure is taken from.
 FEWEST = 24
-#: Text heights around the OCR boxes within which outline and shadow are looked for.
-_AROUND = 0.4
+#: Text heights around the OCR boxes within which outline and shadow are looked for; px beyond the boxes that
+#: tell where the strokes in them end.
+_AROUND, _RIM = 0.4, 2.0
 #: Pixels that tell a percentile.
 _SAMPLES = 1000
 #: Distance (RGB) of a colour that is neither ground nor stroke.
 _UNLIKE = 64.0
-#: Shares of an OCR box that its ink may be high and wide.
-_INK_HEIGHTS, _INK_WIDTHS = (0.88, 0.8, 0.96, 0.72), (0.92, 1.0)
 #: Likeness from which on strokes are the text's (outlines reach 0.46), and below which they are hardly so;
 #: colours tried in their place.
 _LIKELY, _UNLIKELY, _COLOURS = 0.6, 0.12, 4
 #: Smallest piece of a stroke, as a share of the line height's square.
 _SPECK = 0.012
-#: Rows that a line is compared at.
-_TRIAL_ROWS = 16
 #: Share of the strokes that what lies inside them must have to be looked at.
 _MUCH = 0.15
-#: Correlation by which one shape must resemble the text more than another; the weight it is drawn in.
-_CLEARLY_LIKER, _BOLD = 0.1, 700
+#: Correlation by which one shape must resemble the text more than another.
+_CLEARLY_LIKER = 0.1
 
 
 def find_strokes(
@@ -58,71 +52,106 @@ def find_strokes(
         frame: Its frame.
         fonts: To know the text's shape.
     """
-    region = near_lines(block.lines, block.text_height, region)
+    region = near_lines(block.lines, _AROUND * block.text_height, region)
     page, ground = rgb[region.box.slices], ground_of(rgb[region.box.slices], plate, region)
-    inside = _inside_lines(block, region)
-    strokes = np.asarray(cv2.bitwise_and(region.strokes, inside), np.uint8)
+    boxes = near_lines(block.lines, _RIM, region)
+    inner = _within(boxes.box, region.box)
+    inside = _inside_lines(block, boxes)
+    strokes = np.asarray(cv2.bitwise_and(boxes.strokes, inside), np.uint8)
     if np.count_nonzero(strokes) < FEWEST:
-        strokes = np.asarray(cv2.bitwise_and(_guess_strokes(page, ground), inside), np.uint8)
+        strokes = np.asarray(cv2.bitwise_and(_guess_strokes(page, ground)[inner], inside), np.uint8)
+    bodies = np.zeros_like(region.strokes)
     if np.count_nonzero(strokes) < FEWEST:
-        return replace(region, strokes=np.zeros_like(region.strokes))
-    likeness = _Likeness.to(block, (region.box.left, region.box.top), frame, fonts)
-    colours = Colours.of(page)
-    departure = departure_of(page, ground)
-    off_ground = dot(departure, departure)
-    fill = dominant(sample(colours.pixels, cores_of(off_ground, strokes)))
+        return replace(region, strokes=bodies)
+    likeness = Likeness.to(block, (boxes.box.left, boxes.box.top), frame, fonts)
     likely = 1.0 if likeness is None else likeness.of(strokes, enough=_LIKELY)
     if likely < _LIKELY and np.count_nonzero(strokes) > _MOST_INKED * np.count_nonzero(inside):
         # A mask of nearly the whole line has its middle for strokes.
-        strokes, likely = _liker(strokes, _guess_strokes(page, ground) & inside, likeness)
-        fill = dominant(sample(colours.pixels, cores_of(off_ground, strokes)))
+        strokes, likely = _liker(strokes, _guess_strokes(page, ground)[inner] & inside, likeness)
+    bodies[inner] = _bodies(
+        Colours(np.ascontiguousarray(page[inner]), np.ascontiguousarray(ground[inner])),
+        strokes,
+        inside,
+        likeness,
+        likely,
+    )
+    return replace(region, strokes=bodies)
+
+
+def _bodies(colours: Colours, strokes: Mask, inside: Mask, likeness: Likeness | None, likely: float) -> Mask:
+    """What of the strokes is the glyphs' own; `likely` is how much they are like the text."""
+    fill = colours.dominant_at(cores_of(colours, strokes))
     within = _innermost(colours, strokes, fill, likeness, likely)
     if within is not strokes:
-        fill = dominant(sample(colours.pixels, cores_of(off_ground, within)))
+        fill = colours.dominant_at(cores_of(colours, within))
     # What is nearer to the ground than to the fill is an edge of an outline or a shadow.
-    nearer = cv2.compare(colours.squares_from(fill), off_ground, cv2.CMP_LE)
+    off_fill = colours.squares_from(fill)
+    nearer = cv2.compare(off_fill, colours.squares_from_ground(), cv2.CMP_LE)
     bodies = np.asarray(cv2.bitwise_and(within, nearer), np.uint8)
     bodies = bodies if np.count_nonzero(bodies) >= FEWEST else within
-    bodies = _of_fill(colours, bodies, fill, likeness)
+    bodies = _of_fill(bodies, off_fill, likeness)
     if within is not strokes or likely < _UNLIKELY:
         bodies = _likelier(colours, bodies, inside, likeness)
-    return replace(region, strokes=bodies)
+    return bodies
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Colours:
-    """Pixels whose distances from many colours are wanted: |p - c|² = |p|² - 2 p·c + |c|², one pass each."""
+    """Pixels and the ground under them, (h, w, 3) each: how far they are from it and from other colours."""
 
-    #: (h, w, 3)
-    pixels: Pixels
-    _squares: Pixels
+    page: Image
+    ground: Image
 
-    @classmethod
-    def of(cls, page: Image) -> Colours:
-        """Take the pixels, (h, w, 3)."""
-        pixels = page.astype(np.float32)
-        return cls(pixels, dot(pixels, pixels))
+    def squares_from_ground(self) -> Pixels:
+        """Squared distance (RGB) of each pixel to its ground."""
+        return squares(np.asarray(cv2.absdiff(self.page, self.ground), np.uint8))
+
+    def at(self, places: NDArray[np.intp]) -> Colours:
+        """Some of the pixels, as (N, 1, 3)."""
+        return Colours(self.page.reshape(-1, 1, 3)[places], self.ground.reshape(-1, 1, 3)[places])
+
+    def dominant_at(self, places: NDArray[np.intp]) -> RGB:
+        """The colour that most pixels at some places share."""
+        return dominant(self.page.reshape(-1, 3)[places])
 
     def squares_from(self, colour: RGB) -> Pixels:
         """Squared distance (RGB) of each pixel to one colour."""
-        matrix = np.array([[*(-2.0 * channel for channel in colour), np.dot(colour, colour)]], np.float32)
-        return np.asarray(cv2.transform(self.pixels, matrix), np.float32) + self._squares
+        return squares(np.asarray(cv2.absdiff(self.page, np.array([*colour, 0.0])), np.uint8))
 
     def near(self, colour: RGB, distance: float) -> Mask:
         """255 where the pixels are at most so far (RGB) from one colour."""
-        return np.asarray(cv2.inRange(self.squares_from(colour), -1.0, distance**2), np.uint8)
+        return _at_most(self.squares_from(colour), distance)
 
 
-def near_lines(lines: Sequence[TextLine], text_height: float, region: Region) -> Region:
-    """The region cut to the OCR boxes of lines and what outline and shadow need around them."""
+def _at_most(squares: Pixels, distance: float) -> Mask:
+    return np.asarray(cv2.inRange(squares, -1.0, distance**2), np.uint8)
+
+
+def near_lines(lines: Sequence[TextLine], margin: float, region: Region) -> Region:
+    """The region cut to the OCR boxes of lines and so many px around them."""
     corners, box = np.concatenate([line.polygon for line in lines]), region.box
-    around = page_box(corners, box.right, box.bottom, margin=_AROUND * text_height)
+    around = page_box(corners, box.right, box.bottom, margin)
     cut = Box(max(around.left, box.left), max(around.top, box.top), around.right, around.bottom)
     if not (cut.width > 0 and cut.height > 0):
         return region
-    rows = slice(cut.top - box.top, cut.bottom - box.top)
-    columns = slice(cut.left - box.left, cut.right - box.left)
-    return Region(region.block_id, cut, region.mask[rows, columns], region.strokes[rows, columns])
+    inner = _within(cut, box)
+    return Region(region.block_id, cut, region.mask[inner], region.strokes[inner])
+
+
+def near_longest(block: TextBlock, longest: int, region: Region) -> Region:
+    """The region cut to one of the block's lines, outline and shadow included; one shows the style of all."""
+    if len(block.lines) == 1:
+        return region
+    alone = near_lines(block.lines[longest : longest + 1], _AROUND * block.text_height, region)
+    return alone if np.count_nonzero(alone.strokes) >= FEWEST else region
+
+
+def _within(box: Box, outer: Box) -> tuple[slice, slice]:
+    """Rows and columns of a box in the pixels of another."""
+    return (
+        slice(box.top - outer.top, box.bottom - outer.top),
+        slice(box.left - outer.left, box.right - outer.left),
+    )
 
 
 def _inside_lines(block: TextBlock, region: Region) -> Mask:
@@ -141,12 +170,12 @@ def _guess_strokes(page: Image, ground: Image) -> Mask:
     return np.asarray(strokes if threshold >= 12 else np.zeros_like(distance), np.uint8)
 
 
-def _liker(one: Mask, other: Mask, likeness: _Likeness | None) -> tuple[Mask, float]:
+def _liker(one: Mask, other: Mask, likeness: Likeness | None) -> tuple[Mask, float]:
     """Which of two masks spells the text better, and how well."""
     return max(((mask, likeness.of(mask) if likeness else 1.0) for mask in (one, other)), key=itemgetter(1))
 
 
-def _innermost(colours: Colours, strokes: Mask, fill: RGB, likeness: _Likeness | None, found: float) -> Mask:
+def _innermost(colours: Colours, strokes: Mask, fill: RGB, likeness: Likeness | None, found: float) -> Mask:
     """The bodies inside an outline, where what was taken for strokes is the outline, alone or with them.
 
     The counters of a glyph show the ground; what a closed outline surrounds shows another colour, and has
@@ -155,21 +184,26 @@ def _innermost(colours: Colours, strokes: Mask, fill: RGB, likeness: _Likeness |
     if likeness is None or found >= _LIKELY:
         return strokes
     alike = colours.near(fill, _UNLIKE)
-    hull = np.zeros_like(strokes)
-    contours, _ = cv2.findContours(strokes, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    cv2.drawContours(hull, contours, -1, 255, cv2.FILLED)
+    hull = _filled(strokes)
     unlike = cv2.subtract(hull, cv2.dilate(alike, np.ones((3, 3), np.uint8)))
     if np.count_nonzero(unlike) < _MUCH * np.count_nonzero(strokes):
         return strokes
-    body = colours.near(dominant(sample(colours.pixels, np.asarray(unlike, np.uint8))), _UNLIKE)
+    body = colours.near(dominant(sample(colours.page, np.asarray(unlike, np.uint8))), _UNLIKE)
     candidates = [np.asarray(cv2.bitwise_and(hull, ink), np.uint8) for ink in (alike, body)]
-    likely, best = max(((likeness.of(mask), mask) for mask in candidates), key=itemgetter(0))
+    likely, best = max(((likeness.of(mask, hopeless=found), mask) for mask in candidates), key=itemgetter(0))
     if likely <= found + _CLEARLY_LIKER:
         return strokes
     return _without_specks(best, _SPECK * likeness.box.height**2)
 
 
-def _likelier(colours: Colours, strokes: Mask, inside: Mask, likeness: _Likeness | None) -> Mask:
+def _filled(strokes: Mask) -> Mask:
+    """The strokes with all that they enclose."""
+    around = cv2.copyMakeBorder(strokes, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    cv2.floodFill(around, None, (0, 0), 255)
+    return np.asarray(cv2.bitwise_or(cv2.bitwise_not(around[1:-1, 1:-1]), strokes), np.uint8)
+
+
+def _likelier(colours: Colours, strokes: Mask, inside: Mask, likeness: Likeness | None) -> Mask:
     """The ink of the line's colours that spells the text, where the strokes plainly do not.
 
     A motif under pale text can be stronger than the text.
@@ -183,18 +217,18 @@ def _likelier(colours: Colours, strokes: Mask, inside: Mask, likeness: _Likeness
     for _ in range(_COLOURS):
         if np.count_nonzero(rest) < FEWEST:
             break
-        near = colours.near(dominant(sample(colours.pixels, rest)), _UNLIKE / 2)
+        near = colours.near(dominant(sample(colours.page, rest)), _UNLIKE / 2)
         ink = np.asarray(cv2.bitwise_and(near, inside), np.uint8)
-        likely = likeness.of(ink)
+        likely = likeness.of(ink, hopeless=found)
         if likely > least:
             best, least = ink, likely
         rest = np.asarray(cv2.subtract(rest, near), np.uint8)
     return best
 
 
-def _of_fill(colours: Colours, strokes: Mask, fill: RGB, likeness: _Likeness | None) -> Mask:
+def _of_fill(strokes: Mask, off_fill: Pixels, likeness: Likeness | None) -> Mask:
     """The strokes without ink of other colours (a stripe, a motif), where that spells the text better."""
-    alike = np.asarray(cv2.bitwise_and(strokes, colours.near(fill, _UNLIKE)), np.uint8)
+    alike = np.asarray(cv2.bitwise_and(strokes, _at_most(off_fill, _UNLIKE)), np.uint8)
     left = np.count_nonzero(alike)
     if likeness is None or left < FEWEST or left > (1 - _MUCH) * np.count_nonzero(strokes):
         return strokes
@@ -209,65 +243,26 @@ def _without_specks(strokes: Mask, least: float) -> Mask:
     return np.where(large[labels], 255, 0).astype(np.uint8)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Likeness:
-    """How much a mask looks like a block's longest line."""
-
-    #: The line in our font, as high as _TRIAL_ROWS.
-    drawn: Coverage
-    #: Of the OCR's line, in the frame.
-    box: Rect
-    frame: Frame
-    #: The page's (x, y) of a mask's first pixel.
-    origin: tuple[int, int]
-
-    @classmethod
-    def to(cls, block: TextBlock, origin: tuple[int, int], frame: Frame, fonts: FontSet) -> _Likeness | None:
-        """Draw the line; None for text without ink, and for vertical text, which is no line."""
-        if block.vertical:
-            return None
-        longest = max(block.lines, key=lambda line: len(line.text))
-        shaped = fonts.shape(clean(longest.text), "zh", _BOLD)
-        width, height = shaped.right - shaped.left, shaped.top - shaped.bottom
-        if min(width, height) <= 0:
-            return None
-        size = _TRIAL_ROWS / height
-        start = (shaped, -shaped.left * size, shaped.top * size)
-        drawn = rasterise([start], size, (_TRIAL_ROWS, math.ceil(width * size)))
-        return cls(drawn, frame.rect_around(longest.polygon), frame, origin)
-
-    def of(self, mask: Mask, enough: float = 1.0) -> float:
-        """Best correlation of a mask with the text, drawn about as large as the OCR box, or one `enough`."""
-        strokes, _ = self.frame.cut(mask, self.box, self.origin)
-        if min(strokes.shape) and strokes.shape[0] > _TRIAL_ROWS:
-            shape = (max(1, round(strokes.shape[1] * _TRIAL_ROWS / strokes.shape[0])), _TRIAL_ROWS)
-            strokes = np.asarray(cv2.resize(strokes, shape, interpolation=cv2.INTER_AREA), np.uint8)
-        rows, columns = strokes.shape
-        if not strokes.any():
-            return 0.0
-        seen = strokes.astype(np.float32)
-        best = 0.0
-        for height, width in itertools.product(_INK_HEIGHTS, _INK_WIDTHS):
-            shape = (max(1, round(width * columns)), max(1, round(height * rows)))
-            fitted = cv2.resize(self.drawn, shape, interpolation=cv2.INTER_LINEAR)
-            best = max(best, float(cv2.matchTemplate(seen, fitted, cv2.TM_CCOEFF_NORMED).max()))
-            if best >= enough:
-                break
-        return best
-
-
-def cores_of(off_ground: Pixels, strokes: Mask) -> NDArray[np.bool_]:
-    """The pixels that show the pure fill: the middle of the strokes, or of hairlines the darkest.
+def cores_of(colours: Colours, strokes: Mask) -> NDArray[np.intp]:
+    """Places of pixels that show the pure fill: the middle of the strokes, or of hairlines the darkest.
 
     Args:
-        off_ground: How far each pixel's colour is from that of its ground, by any measure.
+        colours: The pixels and their ground.
         strokes: The glyph bodies, same shape.
+
+    Returns:
+        As many as tell a colour, in reading order.
     """
-    depth = np.asarray(cv2.distanceTransform(strokes, cv2.DIST_L2, 3), np.float32)
-    inked = np.flatnonzero(strokes > 0)
-    inked = inked[:: len(inked) // _SAMPLES + 1]
-    deepest = float(quantile(depth.ravel()[inked], 0.95))
+    left, top, width, height = cv2.boundingRect(strokes)
+    left, top = max(left - 1, 0), max(top - 1, 0)
+    body = strokes[top : top + height + 2, left : left + width + 2]
+    depth = np.asarray(cv2.distanceTransform(body, cv2.DIST_L2, 3), np.float32)
+    places = inked(body)
+    deepest = float(quantile(depth.ravel()[some(places, _SAMPLES)], 0.95))
     if deepest >= 2.5:
-        return np.asarray(depth >= max(0.6 * deepest, 1.9))
-    least = quantile(off_ground.ravel()[inked], 0.75)
-    return (strokes > 0) & (off_ground >= least)
+        rows, columns = np.divmod(some(inked(depth >= max(0.6 * deepest, 1.9))), body.shape[1])
+        return np.asarray((rows + top) * strokes.shape[1] + columns + left, np.intp)
+    places = inked(strokes)
+    off_ground = colours.at(places).squares_from_ground().ravel()
+    least = quantile(off_ground[:: len(off_ground) // _SAMPLES + 1], 0.75)
+    return some(places[off_ground >= least])

@@ -18,11 +18,8 @@ from worker.rendering.colour import (
     Pixels,
     as_rgb,
     difference,
-    dominant,
-    dot,
     legible,
     quantile,
-    sample,
 )
 from worker.rendering.effects import Outline, Shadow, distance_from, find_outline
 from worker.rendering.fonts import FontSet
@@ -32,7 +29,7 @@ from worker.rendering.segment import clean
 from worker.rendering.serif import has_serifs
 from worker.rendering.shadow import find_shadow
 from worker.rendering.slant import measure_slant
-from worker.rendering.strokes import FEWEST, cores_of, near_lines
+from worker.rendering.strokes import FEWEST, Colours, cores_of, near_longest
 from worker.rendering.weight import coverage_of, measure_weight
 
 #: A gradient counts where its ends differ by this much (ΔE) and a straight line explains it this well.
@@ -44,8 +41,8 @@ _FARTHEST_MOVE, _SHADE_BLUR, _AT_EDGES = 40.0, 0.08, 0.4
 _FLAT = 5.0
 #: Text turned by more degrees has no rows and columns to tell serifs by.
 _UPRIGHT = 3.0
-#: Pixels that tell a gradient.
-_SAMPLES = 600
+#: The bands whose medians tell a gradient.
+_BANDS = np.arange(9) / 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +107,16 @@ def measure_style(
         fonts: To compare the weight with.
     """
     longest = max(range(len(block.lines)), key=ink.length_of)
-    if len(block.lines) > 1:  # one line shows the style of all
-        alone = near_lines(block.lines[longest : longest + 1], block.text_height, region)
-        region = alone if np.count_nonzero(alone.strokes) >= FEWEST else region
+    region = near_longest(block, longest, region)
     look = look_at(rgb, plate, region, ink.size)
     page, ground = look.page, look.ground
     ground_colour = as_rgb(quantile(ground.reshape(-1, 3)[:: max(1, ground.size // 6000)], 0.5))
     if np.count_nonzero(look.strokes) < FEWEST:
         black_or_white = legible(ground_colour, ground_colour, least=7.0)
         return Style(_flat(black_or_white), ground_colour, weight=400)
-    cores = cores_of(dot(look.departure, look.departure), look.strokes)
-    fill = dominant(sample(page, cores))
+    colours = Colours(page, ground)
+    cores = cores_of(colours, look.strokes)
+    fill = colours.dominant_at(cores)
     away = distance_from(look.strokes)
     outline = find_outline(look, away, fill)
     shadow = find_shadow(look, away, outline)
@@ -166,11 +162,10 @@ def _flat(colour: RGB) -> Fill:
     return Fill(colour, colour)
 
 
-def _gradient(look: Look, cores: NDArray[np.bool_], ink: Ink, region: Region) -> Fill | None:
+def _gradient(look: Look, cores: NDArray[np.intp], ink: Ink, region: Region) -> Fill | None:
     """A fill that changes steadily down each line, or along the block; None where one colour is enough."""
-    places = np.flatnonzero(cores)
-    rows, columns = np.divmod(places[:: len(places) // _SAMPLES + 1], cores.shape[1])
-    colours = look.page[rows, columns]
+    rows, columns = np.divmod(cores, look.page.shape[1])
+    colours = look.page.reshape(-1, 3)[cores].astype(np.float32)
     _, deviations = cv2.meanStdDev(colours.reshape(-1, 1, 3))
     if float(deviations.max()) < _FLAT:
         return None
@@ -193,15 +188,14 @@ def _gradient(look: Look, cores: NDArray[np.bool_], ink: Ink, region: Region) ->
 
 def _ends(place: NDArray[np.float64], colours: Pixels) -> tuple[RGB, RGB] | None:
     """Colours at 0 and 1 of a straight transition, if the medians of eight bands follow one."""
-    bands = []
-    for low in np.arange(8) / 8:
-        inside = colours[(place >= low) & (place < low + 1 / 8)]
-        if len(inside) >= 6:
-            bands.append((low + 1 / 16, quantile(inside, 0.5)))
-    if len(bands) < 5:
+    order = np.argsort(place)  # places outside the lines (NaN) come last
+    ends = np.searchsorted(place[order], _BANDS)
+    sizes = np.diff(ends)
+    told = np.flatnonzero(sizes >= 6)
+    if len(told) < 5:
         return None
-    at = np.array([place for place, _ in bands])
-    medians = np.array([colour for _, colour in bands])
+    at = _BANDS[told] + 1 / 16
+    medians = np.array([quantile(colours[order[ends[band] : ends[band + 1]]], 0.5) for band in told])
     offset = at - at.mean()
     slope = offset @ medians / (offset @ offset)
     start = medians.mean(axis=0) - slope * at.mean()

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from worker.job import Polygon
-from worker.rendering.frame import Frame, Rect
+from worker.rendering.frame import Rect
 from worker.rendering.ink import BESIDE, Ink
 
 #: Room a line of any script needs above and below its baseline, in em.
@@ -37,6 +36,7 @@ def homes_of(
     quads = [ink.frame.quad(rect) for ink, rect in zip(inks, roomy, strict=True)]
     quads += [np.asarray(polygon, np.float32) for polygon in obstacles]
     boxes = np.array([[*quad.min(axis=0), *quad.max(axis=0)] for quad in quads]).reshape(-1, 4)
+    on_page = [_trimmed(Rect(*edges), stays=place >= len(inks)) for place, edges in enumerate(boxes.tolist())]
     homes = []
     for index, (ink, own) in enumerate(zip(inks, roomy, strict=True)):
         left, top, right, bottom = boxes[index]
@@ -48,12 +48,15 @@ def homes_of(
             & (boxes[:, 3] > top - far)
         )
         near[index] = False
+        neighbours = np.flatnonzero(near).tolist()
         others = [
-            _seen_from(ink.frame, quads[other], boxes[other], stays=bool(other >= len(inks)))
-            for other in np.flatnonzero(near)
+            on_page[other]
+            if ink.frame.is_page
+            else _trimmed(ink.frame.rect_around(quads[other]), stays=other >= len(inks))
+            for other in neighbours
         ]
         home = own
-        for place, other in enumerate(np.flatnonzero(near)):
+        for place, other in enumerate(neighbours):
             if others[place].overlaps(own) and _meet(quads[index], quads[other]):
                 home, others[place] = _shared(home, others[place]), _shared(others[place], home)
         homes.append((_on_page(home, ink, width, height), tuple(others)))
@@ -89,8 +92,8 @@ def _roomy(ink: Ink) -> Rect:
     )
 
 
-def _seen_from(frame: Frame, quad: Polygon, box: NDArray[np.floating], stays: bool) -> Rect:
-    rect = Rect(*map(float, box)) if frame.is_page else frame.rect_around(quad)
+def _trimmed(rect: Rect, stays: bool) -> Rect:
+    """The extents of other text; of text that stays its OCR box is known, less its usual margin."""
     return rect.grown(0, -_BOX_MARGIN * rect.height) if stays else rect
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from worker.rendering.colour import RGB, Pixels, dot, quantile
+from worker.rendering.colour import RGB, Pixels, dot, inked, quantile
 from worker.rendering.fonts import FontSet
 from worker.rendering.look import Look
 from worker.rendering.raster import rasterise_alone
 from worker.rendering.serif import stem_width
 
-#: Weights at which the text is set for comparison, and how much of it.
-_TRIAL_WEIGHTS = (500, 700, 300, 900)
+#: Weights at which the text is set for comparison: the first, those above and those below; how much of it.
+_MIDDLE, _BOLDER, _LIGHTER = 500, (700, 900), (300,)
 _LONGEST_TRIAL = 5
 #: Below this size (px) blur and resampling thicken strokes: the weight is kept to what such text has.
 _SMALL, _SMALL_WEIGHTS = 16.0, (400, 600)
@@ -39,10 +39,13 @@ def measure_weight(
         return (stem_width(coverage, size) if serif else None) or _stroke_width(coverage)
 
     share = width_of(coverage if serif and coverage is not None else _of_strokes(look, coverage))
-    widths: dict[int, float] = {}
-    for trial in _TRIAL_WEIGHTS:  # from the middle outward: two trials around the answer are enough
-        shaped = fonts.shape(text, "zh", trial)
-        widths[trial] = width_of(rasterise_alone(shaped, size))
+
+    def width_at(weight: int) -> float:
+        return width_of(rasterise_alone(fonts.shape(text, "zh", weight), size))
+
+    widths = {_MIDDLE: width_at(_MIDDLE)}
+    for trial in _BOLDER if share > widths[_MIDDLE] else _LIGHTER:  # two around the answer are enough
+        widths[trial] = width_at(trial)
         if min(widths.values()) <= share <= max(widths.values()):
             break
     trials = sorted(widths)
@@ -55,12 +58,13 @@ def measure_weight(
 def coverage_of(look: Look, fill: RGB) -> Pixels | None:
     """How far, 0..1, the text covers each pixel, hairlines too; None where fill and ground are one colour."""
     less = np.array([[-1, 0, 0, fill[0]], [0, -1, 0, fill[1]], [0, 0, -1, fill[2]]], np.float32)
-    axis = np.asarray(cv2.transform(look.ground, less), np.float32)  # fill less ground
+    axis = np.asarray(cv2.transform(look.ground.astype(np.float32), less), np.float32)  # fill less ground
     length = dot(axis, axis)
-    if float(quantile(length[look.strokes > 0], 0.5)) <= _CONTRAST**2:
+    if float(quantile(length.ravel()[inked(look.strokes)], 0.5)) <= _CONTRAST**2:
         return None
-    along = np.clip(dot(look.departure, axis) / np.maximum(length, 1.0), 0, 1)
-    return np.asarray(cv2.copyTo(along, look.mask), np.float32)
+    along = dot(look.departure, axis)
+    along /= np.maximum(length, 1.0, out=length)
+    return np.asarray(cv2.copyTo(np.clip(along, 0, 1, out=along), look.mask), np.float32)
 
 
 def _of_strokes(look: Look, coverage: Pixels | None) -> Pixels:
@@ -72,7 +76,8 @@ def _of_strokes(look: Look, coverage: Pixels | None) -> Pixels:
 
 def _stroke_width(coverage: Pixels) -> float:
     """Mean stroke width in px: twice the ink's area over the length of its contour."""
-    horizontal = cv2.Sobel(coverage, cv2.CV_32F, 1, 0, ksize=1)
-    vertical = cv2.Sobel(coverage, cv2.CV_32F, 0, 1, ksize=1)
+    horizontal, vertical = np.zeros((2, *coverage.shape), np.float32)
+    np.subtract(coverage[:, 2:], coverage[:, :-2], out=horizontal[:, 1:-1])
+    np.subtract(coverage[2:], coverage[:-2], out=vertical[1:-1])
     contour = 0.5 * float(cv2.magnitude(horizontal, vertical).sum())
     return 2 * float(coverage.sum()) / max(contour, 1.0)

@@ -284,3 +284,13 @@ def test_bad_boxes_are_erased_as_far_as_they_hold_text() -> None:
     plate = composite(page, prepare(page, blocks, regions, SIZES).fills)
     assert plate.shape == page.shape
     assert plate[40:70, 30:200].min() >= 250
+
+
+@pytest.mark.parametrize(("width", "height"), [(467, 2), (3, 400), (500, 1)])
+def test_text_higher_than_its_page_is_erased(width: int, height: int) -> None:
+    random = np.random.default_rng(width)
+    page = random.integers(0, 256, (height, width, 3)).astype(np.uint8)
+    mask = (random.random((height, width)) < 0.05).astype(np.uint8) * 255
+    block = block_of(line(0, 0, width, 90))
+    prepared = prepare(page, (block,), (Region(0, Box(0, 0, width, height), mask, mask),), (256,))
+    assert len(prepared.fills) + len(prepared.tiles) > 0

@@ -123,3 +123,32 @@ def test_ground_is_filled_beside_letters_that_were_not_read() -> None:
     prepared = prepare(page, [block], [region], (256, 512))
     assert prepared.routes[0] == (Route.FILL,)
     assert np.abs(composite(page, prepared.fills)[:66].astype(int) - ground[:66]).max() <= 3
+
+
+def test_a_thing_of_the_other_tone_stays_up_to_the_strokes_that_lie_over_it() -> None:
+    ground = flat(420, 160, (120, 90, 65)).astype(np.float64)
+    ground += np.random.default_rng(2).normal(0, 2.0, ground.shape)
+    cv2.circle(ground, (150, 30), 48, (225, 222, 215), -1)  # a bowl that reaches into the line from above
+    page, text = inked(np.rint(ground).astype(np.uint8), 40, 60, "ABMWHQKXRS", colour=(35, 25, 20))
+    ink = changed(np.rint(ground).astype(np.uint8), page)
+    bowl = cv2.circle(np.zeros(page.shape[:2], np.uint8), (150, 30), 46, 255, -1)
+    far = np.where(cv2.dilate(ink, np.ones((13, 13), np.uint8)) > 0, 0, bowl)
+    mask = mask_of(page, text)
+    assert far.any()
+    assert not (mask & far).any()
+    assert not (ink & ~mask).any()
+
+
+def test_holes_in_the_mask_that_are_too_small_to_show_clean_ground_are_closed() -> None:
+    noise = np.random.default_rng(3).normal(0, 2.0, (160, 420, 3))
+    ground = np.rint(flat(420, 160, (150, 110, 70)) + noise).astype(np.uint8)
+    holes = {}
+    for radius in (6, 9):
+        page = ground.copy()
+        for x in range(60, 340, 50):
+            cv2.circle(page, (x, 80), 19, (250, 245, 235), -1, cv2.LINE_AA)
+            counter = np.hypot(*(np.mgrid[0:160, 0:420] - np.array([80, x])[:, None, None])) < radius
+            page[counter] = ground[counter]
+        mask = mask_of(page, line(38, 58, 332, 102))
+        holes[radius] = cv2.connectedComponents(cv2.bitwise_not(mask), connectivity=4)[0] - 2
+    assert holes == {6: 0, 9: 6}

@@ -93,3 +93,45 @@ def test_an_edge_under_the_text_is_no_fine_texture() -> None:
         telea = cv2.inpaint(page[region.box.slices], region.mask, 5, cv2.INPAINT_TELEA)[under]
         truth = ground[region.box.slices][under]
         assert psnr(plate, truth) > psnr(telea.astype(np.uint8), truth) + 3
+
+
+def linen(width: int, height: int) -> Image:
+    """Threads of 5 px, over and under each other, too fine for a look at 60 px of text."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+    across, down = np.abs(np.sin(np.pi * x / 5.3)), np.abs(np.sin(np.pi * y / 5.3))
+    over = np.sin(np.pi * x / 5.3) * np.sin(np.pi * y / 5.3) > 0
+    random = np.random.default_rng(8)
+    slubs = random.normal(0, 9, (1, width)) * over + random.normal(0, 9, (height, 1)) * ~over
+    grey = 150 + 60 * np.where(over, across, down) + slubs
+    page: Image = np.clip(np.rint(np.stack([grey, grey - 12, grey - 35], axis=2)), 0, 255).astype(np.uint8)
+    return page
+
+
+def test_a_headline_near_the_end_of_a_fine_cloth_is_continued() -> None:
+    ground = linen(620, 300)
+    ground[:40] = (250, 246, 239)
+    shade = np.linspace(0.7, 1, 12)[:, None, None]
+    ground[40:52] = np.rint(ground[40:52] * shade).astype(np.uint8)
+    page, text = inked(ground, 60, 165, "AMWHQRS", colour=(60, 40, 30), scale=2.4, thickness=7)
+    block = block_of(text)
+    region = find_region(page, block)
+    prepared = prepare(page, [block], [region], (256,))
+    assert prepared.routes[0] == (Route.TEXTURE,)
+    plate = composite(page, prepared.fills)
+    mask = np.zeros(page.shape[:2], np.uint8)
+    mask[region.box.slices] = region.mask
+    under = plate[mask > 0].astype(float)
+    truth = ground[mask > 0].astype(float)
+    assert np.abs(under.mean(axis=0) - truth.mean(axis=0)).max() < 6
+    assert under.std() > 0.6 * truth.std()  # its texture too
+
+
+def test_a_picture_with_grain_is_no_cloth() -> None:
+    random = np.random.default_rng(3)
+    coarse = random.uniform(40, 220, (12, 24, 3)).astype(np.float32)
+    smooth = cv2.resize(coarse, (600, 300), interpolation=cv2.INTER_CUBIC)
+    ground = np.clip(np.rint(smooth + random.normal(0, 4, (300, 600, 1))), 0, 255).astype(np.uint8)
+    page, text = inked(ground, 60, 165, "AMWHQRS", colour=(255, 255, 255), scale=2.4, thickness=7)
+    block = block_of(text)
+    prepared = prepare(page, [block], [find_region(page, block)], (256,))
+    assert prepared.routes[0] == (Route.NETWORK,)

@@ -1,0 +1,79 @@
+"""Whether a surface holds next to some ink: on the whole, and in every cell of a grid over the ink."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.imaging.ground import Floats
+from worker.job import Mask
+
+
+@dataclass(frozen=True, slots=True)
+class CellOptions:
+    """What may depart from a surface."""
+
+    #: Side of the cells in which it must hold everywhere, not only on average, in text heights.
+    side: float = 1.5
+    #: Mean departure of a cell, in levels beside this share of the noise; more shows as a flat spot.
+    bias: float = 1.0
+    bias_noise: float = 0.35
+    #: Share of pixels that are something else than ground, on the whole and in a cell.
+    most_outliers: float = 0.1
+    most_cell_outliers: float = 0.35
+    #: So few pixels say nothing about a cell, or about the whole.
+    fewest: int = 12
+    fewest_whole: int = 30
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """A grid over a site, and which cell each of some pixels next to the ink lies in."""
+
+    of_pixels: NDArray[np.intp]
+    #: Which cells hold ink: only those are judged.
+    judged: NDArray[np.bool_]
+
+    @classmethod
+    def under(
+        cls, mask: Mask, rows: NDArray[np.intp], columns: NDArray[np.intp], text_height: float, side: float
+    ) -> Cells:
+        """A grid for pixels at some rows and columns."""
+        height, width = mask.shape
+        px = max(8.0, side * text_height)
+        down, across = max(1, round(height / px)), max(1, round(width / px))
+        of_pixels = (rows * down // height) * across + columns * across // width
+        share = cv2.resize(mask, (across, down), interpolation=cv2.INTER_AREA)
+        return cls(of_pixels, np.asarray(share.ravel() > 0, np.bool_))
+
+    def hold(
+        self, residuals: Floats, outlying: NDArray[np.bool_], noise: float, options: CellOptions
+    ) -> bool:
+        """Whether the pixels lie on a surface.
+
+        Args:
+            residuals: Their departures from it, (3, N).
+            outlying: Which are something else than ground.
+            noise: The ground's deviation in levels.
+            options: What may depart.
+        """
+        count = len(self.judged)
+        if (
+            outlying.size < options.fewest_whole
+            or np.count_nonzero(outlying) > options.most_outliers * outlying.size
+        ):
+            return False
+        # clipped: JPEG's ripples around ink are one-sided on white, and are no bias of the ground
+        settled = np.clip(residuals, -2 * noise - 1.5, 2 * noise + 1.5)
+        pixels = np.bincount(self.of_pixels, minlength=count)
+        told = self.judged & (pixels >= options.fewest)
+        bias = np.stack([np.bincount(self.of_pixels, one, count) for one in settled])[:, told]
+        pixels = pixels[told]
+        limit = options.bias + options.bias_noise * noise + 3 * noise / np.sqrt(pixels)
+        if (np.abs(bias / pixels) > limit).any():
+            return False
+        outliers = np.bincount(self.of_pixels[outlying], minlength=count)[told]
+        return not bool((outliers > options.most_cell_outliers * pixels).any())

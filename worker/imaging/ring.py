@@ -1,0 +1,128 @@
+"""The ground around some ink, and which smooth surface it lies on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.imaging import ground
+from worker.imaging.cells import Cells
+from worker.imaging.fill_options import FillOptions
+from worker.imaging.ground import Floats, Surface
+from worker.imaging.site import Site, roughness
+from worker.job import Image, Mask
+
+#: Ring pixels that a surface is judged on, and fewer that tell nothing.
+_MOST_JUDGED, _FEWEST = 3000, 60
+#: Such pixels that tell whether there is any hope.
+_HINTS = 400
+
+
+def px_away(mask: Mask) -> Floats:
+    """Px (diagonal ones too) from each pixel to the ink."""
+    return np.asarray(cv2.distanceTransform((mask == 0).view(np.uint8), cv2.DIST_C, 3), np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ring:
+    """The ground around some ink, as a few thousand pixels tell it."""
+
+    site: Site
+    #: Places in the flattened site; (N, 3), and px from the ink, (N,).
+    places: NDArray[np.intp]
+    colours: Image
+    away: Floats
+
+    @classmethod
+    def within(cls, site: Site, away: Floats, px: int, most: int = _MOST_JUDGED) -> Ring | None:
+        """What is seen within so many px of the ink; None of too little."""
+        places = np.flatnonzero((away <= px) & site.free)
+        if len(places) < _FEWEST:
+            return None
+        places = places[ground.thinned(len(places), most)]
+        colours = np.ascontiguousarray(site.pixels).reshape(-1, 3)[places]
+        return cls(site, places, colours, away.ravel()[places])
+
+    def points(self, order: int) -> ground.Points:
+        """Some of it, for surfaces of that order and lower ones."""
+        few = ground.thinned(len(self.places))
+        rows, columns = np.divmod(self.places[few], self.site.box.width)
+        return ground.Points.of(columns, rows, self.colours[few].astype(np.float32), order)
+
+    def lies_on(
+        self, surfaces: Sequence[Surface], judged: Iterable[int], options: FillOptions
+    ) -> Surface | None:
+        """The first surface on which everything so near to the ink lies; less of it, where not all does."""
+        held = (self._first(surfaces, px, options) for px in judged)
+        return next((surface for surface in held if surface is not None), None)
+
+    def _first(self, surfaces: Sequence[Surface], px: int, options: FillOptions) -> Surface | None:
+        near = self.away <= px
+        rows, columns = np.divmod(self.places[near], self.site.box.width)
+        colours = self.colours[near].astype(np.float32)
+        rim = self.away[near] <= options.least_near
+        cells = None
+        for surface in surfaces:
+            residuals = surface.residuals(columns, rows, colours)
+            if surface.sigma > options.most_noise:
+                continue
+            cells = cells or Cells.under(
+                self.site.mask, rows, columns, self.site.text_height, options.cells.side
+            )
+            outlying = ground.largest(residuals) > options.limit(surface.sigma)
+            if np.count_nonzero(outlying & rim) > (1 - options.least_hope) * np.count_nonzero(rim):
+                continue
+            if cells.hold(residuals, outlying, surface.sigma, options.cells):
+                return surface
+        return None
+
+
+def is_rough(site: Site, away: Floats, options: FillOptions) -> bool:
+    """Whether neighbouring pixels of the ink's rim differ more than a smooth ground's noise lets them."""
+    return roughness(site.pixels, (away <= options.least_near) & site.free) > options.most_roughness
+
+
+def is_hopeless(site: Site, away: Floats, options: FillOptions) -> bool:
+    """Whether the ink's rim departs from every curve so far or so often that no ring around it can hold."""
+    rim = Ring.within(site, away, options.least_near, _HINTS)
+    if rim is None:
+        return False
+    points = rim.points(2)
+    surface = ground.fit(points, 0)
+    if surface.inliers < options.least_hope or surface.sigma > options.most_noise:
+        surface = ground.fit(points, 2)
+    if surface.sigma > options.most_hope * options.most_noise:
+        return True
+    rows, columns = np.divmod(rim.places, site.box.width)
+    distance = ground.largest(surface.residuals(columns, rows, rim.colours.astype(np.float32)))
+    limit = options.limit(min(surface.sigma, options.most_noise))
+    return bool(np.count_nonzero(distance <= limit) < options.least_hope * len(distance))
+
+
+def is_flat(plain: Surface, points: ground.Points, options: FillOptions) -> bool:
+    """Whether most of a ground has one colour, and the rest no trend."""
+    return plain.misfit <= options.flat or (
+        plain.sigma <= options.least_noise and points.is_level(plain, options.level)
+    )
+
+
+def candidates(plain: Surface, points: ground.Points, options: FillOptions) -> list[Surface]:
+    """Surfaces of rising order that leave no more than the noise; a lower order's misfit is no noise."""
+    if plain.inliers > 0.9 and points.is_level(plain, options.level):
+        return [plain]
+    highest = ground.fit(points, options.highest_order)
+    curved = ground.lowered(points, highest, 2)
+    surfaces = [plain if _as_good(plain, curved) else ground.lowered(points, curved, 1), curved]
+    if curved.misfit > options.clean:
+        surfaces.append(highest)
+    least = min(surfaces, key=lambda surface: surface.misfit)
+    return [surface for surface in surfaces if _as_good(surface, least)]
+
+
+def _as_good(surface: Surface, best: Surface) -> bool:
+    """Whether a lower order leaves hardly more than a higher one."""
+    return surface.sigma <= 1.1 * best.sigma + 0.1 and surface.misfit <= 1.03 * best.misfit + 0.05
