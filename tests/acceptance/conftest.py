@@ -19,6 +19,8 @@ from worker.embedded import EmbeddedTriton, picture_server
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 OCR = json.loads((EXAMPLES / "promotion.ocr.json").read_bytes())
+#: A page of which some blocks stand on grounds that only the network can go on with.
+WITH_TILES = "detail-strip"
 
 
 class Workplace:
@@ -47,6 +49,14 @@ class Workplace:
             "ocr_result": OCR,
         }
         self.client.rpush("processor_tasks", json.dumps({**job, **changes}))
+
+    def push_with_tiles(self, image_id: str) -> None:
+        """Push a page that needs the network; the others' grounds are all filled without it."""
+        self.push(
+            image_id,
+            image_url=f"{self.pictures}/{WITH_TILES}.jpg",
+            ocr_result=json.loads((EXAMPLES / f"{WITH_TILES}.ocr.json").read_bytes()),
+        )
 
     def result(self, seconds: float = 60) -> dict[str, Any]:
         popped = self.client.blpop(["hosting_tasks"], timeout=seconds)

@@ -33,7 +33,7 @@ def test_a_job_leaves_its_traces_in_the_metrics(workplace: Workplace) -> None:
     port = free_port()
     workplace.start_worker(METRICS_PORT=str(port))
     workplace.wait_until(lambda: get(port, "/readyz")[0] == 200, seconds=60)
-    workplace.push()
+    workplace.push_with_tiles("strip")
     workplace.push("broken", ocr_result="nonsense")
     assert {workplace.result()["status"], workplace.result()["status"]} == {"completed", "failed"}
     found = samples(get(port, "/metrics")[1])
