@@ -21,9 +21,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
-#: A second thread lets a poster pass a strip. Each call into OpenCV gives up the GIL, and with every thread
-#: more of them come back to find it taken (measured: docs/decisions.md); what scales is worker processes.
-_MOST_THREADS = 2
 #: How long a page stands back for smaller ones that come later, seconds a pixel: a strip 5 s, a poster one.
 _STANDS_BACK = 1e-6
 #: When it is the turn of the running task's page, in seconds of the monotonic clock.
@@ -52,10 +49,10 @@ def take_turn(pixels: int) -> None:
 
 
 class PixelThreads(Executor):
-    """A thread for each usable core, two at most; what waits for them goes by its page's turn."""
+    """A thread for each usable core; what waits for them goes by its page's turn."""
 
     def __init__(self, cores: int) -> None:
-        self._pool = ThreadPoolExecutor(min(cores, _MOST_THREADS), thread_name_prefix="pixels")
+        self._pool = ThreadPoolExecutor(cores, thread_name_prefix="pixels")
         self._waiting: PriorityQueue[tuple[float, int, Future[Any], Callable[[], Any]]] = PriorityQueue()
         self._numbers = itertools.count()
 
