@@ -116,30 +116,29 @@ class Attempts:
         return partial(self._queue.ack, claim, schemas.dump_result(final))
 
     def _fail(self, claim: Claim, error: WorkerError, spent: Usage) -> Answer:
-        self._tell_breaker(error)
+        if dependency := error.dependency or (_KEYS if isinstance(error, AuthError) else None):
+            self.blame(dependency, error)
         delay = self._options.retry.delay(claim, error, random.random())
+        told = {"claim": claim.id, "stage": error.stage, "code": error.code, "error": error.message}
         if delay is not None:
-            _log.warning("job.retry", claim=claim.id, code=error.code, error=error.message, delay=delay)
+            _log.warning("job.retry", **told, delay=delay)
             metrics.RETRIES.labels(error.code).inc()
             return partial(self._queue.retry, claim, delay, error.code, spent)
         failure = Failure(error.code, error.message)
         legible = claim.payload if claim.readable else b""
         result = schemas.failed(legible, self._options.default_language, failure, claim.deliveries)
         result = replace(result, usage=spent if spent != FREE else None)
-        _log.error("job.failed", **_log_ids(result), claim=claim.id, code=error.code, error=error.message)
+        _log.error("job.failed", **_log_ids(result), **told)
         metrics.DEAD_LETTERS.labels(error.code).inc()
         metrics.JOBS.labels("failed").inc()
         return partial(
             self._queue.bury, claim, schemas.dump_result(result), schemas.dump_dead_letter(claim, result)
         )
 
-    def _tell_breaker(self, error: WorkerError) -> None:
-        refused = isinstance(error, AuthError)
-        dependency = error.dependency or (_KEYS if refused else None)
-        if dependency is None:
-            return
+    def blame(self, dependency: str, error: WorkerError) -> None:
+        """Tell the breaker, and the log, that a dependency failed."""
+        refused, busy = isinstance(error, AuthError), isinstance(error, TranslatorQuota)
         wait = getattr(error, "retry_after", None) or 0.0
-        busy = isinstance(error, TranslatorQuota)
         pause = self._breaker.failed(dependency, error.message, refused=refused, busy=busy, wait=wait)
         if pause is not None:
             event = "dependency.refused" if refused else "dependency.down"

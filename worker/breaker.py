@@ -38,9 +38,19 @@ class BreakerOptions:
     longest_seconds: float = 900.0
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a dependency is of no use just now."""
+
+    #: Free of secrets.
+    message: str
+    #: It refused a key: only a person can help.
+    refused: bool = False
+
+
 @dataclass(slots=True)
 class _Circuit:
-    message: str = ""
+    problem: Problem = Problem("")
     failures: int = 0
     openings: int = 0
     opened_until: float | None = None
@@ -81,7 +91,7 @@ class Breaker:
         """
         circuit = self._circuits.setdefault(dependency, _Circuit())
         state = self._state(circuit)
-        circuit.message = message
+        circuit.problem = Problem(message, refused)
         if state is CircuitState.OPEN:
             return None
         circuit.failures += 1
@@ -130,10 +140,10 @@ class Breaker:
         return {name: self._state(circuit) for name, circuit in self._circuits.items()}
 
     @property
-    def problems(self) -> Mapping[str, str]:
-        """Why nothing, or little, is fetched: by dependency, free of secrets. Empty when all is well."""
+    def problems(self) -> Mapping[str, Problem]:
+        """Why nothing, or little, is fetched, by dependency. Empty when all is well."""
         return {
-            name: circuit.message
+            name: circuit.problem
             for name, circuit in self._circuits.items()
             if self._state(circuit) is not CircuitState.CLOSED
         }

@@ -148,9 +148,7 @@ class Consumer:
                 if (check := self._checks.get(dependency)) is not None:
                     await check.check()
             except WorkerError as error:
-                refused = isinstance(error, AuthError)
-                pause = self.breaker.failed(dependency, error.message, refused=refused)
-                _log.error("dependency.down", dependency=dependency, error=error.message, pause=pause)
+                self._attempts.blame(dependency, error)
                 return False
             self.breaker.answered(dependency)
         return True

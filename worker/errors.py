@@ -36,11 +36,13 @@ class WorkerError(Exception):
         code: Stable name for machines.
         retryable: Whether the same job may succeed later without a change to it.
         dependency: What it lies with where all jobs share that, as `operate-worker check` has it; else None.
+        stage: Of the job, in which it was raised; None outside of any.
     """
 
     code = "internal"
     retryable = False
     dependency: str | None = None
+    stage: str | None = None
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -193,14 +195,19 @@ class SettingsError(WorkerError):
     code = "settings"
 
 
+def leaves(error: BaseException) -> list[BaseException]:
+    """What failed, out of task groups in task groups; an error that is no group is its only leaf."""
+    found: list[BaseException] = []
+    closed = [error]
+    while closed:
+        first = closed.pop(0)
+        if isinstance(first, BaseExceptionGroup):
+            closed.extend(first.exceptions)
+        else:
+            found.append(first)
+    return found
+
+
 def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The error to report for a task group that failed: the first leaf, one that is final before others."""
-    leaves: list[BaseException] = []
-    open_groups: list[BaseException] = [group]
-    while open_groups:
-        error = open_groups.pop(0)
-        if isinstance(error, BaseExceptionGroup):
-            open_groups.extend(error.exceptions)
-        else:
-            leaves.append(error)
-    return min(leaves, key=lambda error: bool(getattr(error, "retryable", False)))
+    return min(leaves(group), key=lambda error: bool(getattr(error, "retryable", False)))

@@ -14,7 +14,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from worker import metrics
 from worker.backlog import BacklogSource, HeadAge
-from worker.errors import QueueUnavailable, WorkerError
+from worker.breaker import Problem
+from worker.errors import AuthError, QueueUnavailable, WorkerError
 from worker.ports import Dependency
 
 _log = structlog.get_logger(__name__)
@@ -27,7 +28,7 @@ _CHECK_SECONDS = 5.0
 class _Standing:
     """What the last check of one dependency found."""
 
-    problem: str | None
+    problem: Problem | None
     checked_at: float
 
 
@@ -44,7 +45,7 @@ class Readiness:
         self,
         dependencies: Sequence[Dependency],
         stop: asyncio.Event,
-        pauses: Callable[[], Mapping[str, str]] = dict,
+        pauses: Callable[[], Mapping[str, Problem]] = dict,
     ) -> None:
         self._dependencies = dependencies
         self._stop = stop
@@ -62,7 +63,10 @@ class Readiness:
         checked = {name: standing.problem for name, standing in self._standing.items() if standing.problem}
         found = {**self._pauses(), **checked}
         metrics.READY.set(not found)
-        return found
+        metrics.KEY_REFUSED.clear()
+        for name in found.keys() | self._standing.keys():
+            metrics.KEY_REFUSED.labels(name).set(name in found and found[name].refused)
+        return {name: problem.message for name, problem in found.items()}
 
     async def _ask(self, dependency: Dependency) -> None:
         last = self._standing.get(dependency.name)
@@ -73,11 +77,12 @@ class Readiness:
             async with asyncio.timeout(_CHECK_SECONDS):
                 await dependency.probe.check()
         except WorkerError as error:
-            problem = error.message
+            problem = Problem(error.message, isinstance(error, AuthError))
         except TimeoutError:
-            problem = f"no answer in {_CHECK_SECONDS:g} s"
+            problem = Problem(f"no answer in {_CHECK_SECONDS:g} s")
         if problem is not None and (last is None or last.problem != problem):
-            _log.warning("dependency.down", dependency=dependency.name, error=problem)
+            event = "dependency.refused" if problem.refused else "dependency.down"
+            _log.warning(event, dependency=dependency.name, error=problem.message)
         self._standing[dependency.name] = _Standing(problem, time.monotonic())
         metrics.DEPENDENCY_UP.labels(dependency.name).set(problem is None)
 

@@ -118,6 +118,13 @@ DEPENDENCY_UP = Gauge(
     registry=REGISTRY,
 )
 
+KEY_REFUSED = Gauge(
+    "operate_key_refused",
+    "1 where a dependency refuses this worker's key, until a person has changed it.",
+    ["dependency"],
+    registry=REGISTRY,
+)
+
 ProcessCollector(registry=REGISTRY)
 
 

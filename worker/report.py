@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import structlog
 
 from worker import metrics, tracing
+from worker.errors import WorkerError, leaves
 from worker.job import BlockReport, BlockStatus, Job, Result, TextBlock, Translation, Usage
 from worker.stages import OpenedPage, Rendered
 
@@ -33,6 +34,9 @@ class Stopwatch:
                 structlog.contextvars.bound_contextvars(stage=stage),
             ):
                 yield
+        except BaseException as error:
+            _note_stage(error, stage)
+            raise
         finally:
             self._spent[stage] = self._spent.get(stage, 0.0) + (time.perf_counter() - started) * 1000
 
@@ -40,6 +44,13 @@ class Stopwatch:
     def timings_ms(self) -> Mapping[str, float]:
         """By stage, and `total` since the watch was made."""
         return {**self._spent, "total": (time.perf_counter() - self._started) * 1000}
+
+
+def _note_stage(error: BaseException, stage: str) -> None:
+    """Let the error say where it came from; the line that logs it is written after the stage."""
+    for leaf in leaves(error):
+        if isinstance(leaf, WorkerError) and leaf.stage is None:
+            leaf.stage = stage
 
 
 def make_result(

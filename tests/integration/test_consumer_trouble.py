@@ -16,6 +16,7 @@ from tests.integration.consumers import OPTIONS, QUEUE, Bench, Switch, message, 
 from tests.integration.queues import cluster
 from worker import log, schemas
 from worker.adapters.redis_queue import RedisQueue
+from worker.breaker import Problem
 from worker.consumer import Consumer
 from worker.embedded import EmbeddedRedis
 from worker.errors import (
@@ -28,6 +29,7 @@ from worker.errors import (
     WorkerError,
 )
 from worker.job import Job, Result
+from worker.report import Stopwatch
 
 
 async def test_each_kind_of_failure_has_its_own_budget(bench: Bench) -> None:
@@ -67,8 +69,9 @@ async def test_every_line_about_a_job_names_it(bench: Bench, request: pytest.Fix
     failures: list[WorkerError] = [StoreUnavailable("503"), BadImage("no picture")]
 
     async def job(job: Job) -> Result:
-        if failures:
-            raise failures.pop(0)
+        with Stopwatch()("decode"):
+            if failures:
+                raise failures.pop(0)
         return replace(await succeed(job), timings_ms={"fetch": 12.3456})
 
     async with bench.consuming(job):
@@ -90,6 +93,7 @@ async def test_every_line_about_a_job_names_it(bench: Bench, request: pytest.Fix
         ("job.failed", "r1", "\\ud800" + "x" * 255),
         ("job.done", "r1", "done"),
     ]
+    assert [line["stage"] for line in told[:-1]] == ["decode", "decode", None, None]
     assert told[-1]["timings_ms"] == {"fetch": 12.3}
 
 
@@ -122,7 +126,7 @@ async def test_fetching_pauses_while_a_dependency_is_down(bench: Bench) -> None:
     async with bench.consuming(triton.job, checks={"inpainter": triton}):
         await asyncio.sleep(1.0)
         assert triton.calls <= 2 * OPTIONS.concurrency, "jobs are not burnt against a closed door"
-        assert bench.breaker.problems == {"inpainter": "Triton: UNAVAILABLE"}
+        assert bench.breaker.problems == {"inpainter": Problem("Triton: UNAVAILABLE")}
         assert triton.checks > 1
         triton.error = None
         results = [await bench.result() for _ in range(30)]
@@ -138,7 +142,7 @@ async def test_a_refused_key_stops_everything_until_it_is_changed(bench: Bench) 
     async with bench.consuming(keys.job):
         await asyncio.sleep(1.3)
         assert keys.calls <= OPTIONS.concurrency + 3, "the first batch, then one at a time, slowly"
-        assert list(bench.breaker.problems.values()) == ["GEMINI_API_KEY: refused"]
+        assert list(bench.breaker.problems.values()) == [Problem("GEMINI_API_KEY: refused", refused=True)]
         keys.error = None
         results = [await bench.result() for _ in range(12)]
     assert {result["status"] for result in results} == {"completed"}

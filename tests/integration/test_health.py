@@ -14,8 +14,9 @@ from structlog.testing import capture_logs
 
 from worker.adapters.redis_backlog import RedisBacklog
 from worker.adapters.triton import TritonInpainter, TritonOptions
+from worker.breaker import Problem
 from worker.embedded import EmbeddedRedis, EmbeddedTriton, free_port
-from worker.errors import AuthError, WorkerError
+from worker.errors import AuthError, SourceUnavailable, WorkerError
 from worker.health import Monitor, Readiness
 from worker.ports import Dependency
 
@@ -92,11 +93,31 @@ async def test_a_draining_worker_is_alive_but_not_ready() -> None:
 
 
 async def test_a_worker_that_fetches_nothing_is_not_ready() -> None:
-    pauses = {"keys": "GEMINI_API_KEY: refused"}
+    pauses = {"keys": Problem("GEMINI_API_KEY: refused")}
     async with listening(Readiness([], asyncio.Event(), lambda: pauses)) as port:
         assert (await port.get("/readyz"))[0] == 503
         pauses.clear()
         assert (await port.get("/readyz"))[0] == 200
+
+
+async def test_metrics_say_whose_key_is_refused_until_it_is_changed() -> None:
+    """Asked of the dependency itself, or seen by a job and then by the pause it caused."""
+    pauses = {"store": Problem("R2_SECRET_ACCESS_KEY: refused", refused=True)}
+    probe = FakeProbe(AuthError("REDIS_URL: WRONGPASS"))
+    dependencies = [Dependency("redis", probe, 0.0), Dependency("inpainter", FakeProbe(), 0.0)]
+    with capture_logs() as logs:
+        async with listening(Readiness(dependencies, asyncio.Event(), lambda: pauses)) as port:
+            for _ in range(2):
+                found = samples((await port.get("/metrics"))[1])
+                assert found["operate_key_refused", "redis"] == found["operate_key_refused", "store"] == 1
+                assert found["operate_key_refused", "inpainter"] == 0
+            probe.problem = SourceUnavailable("Redis: connection refused")
+            pauses.clear()
+            found = samples((await port.get("/metrics"))[1])
+    assert found["operate_key_refused", "redis"] == 0, "away is not refused"
+    assert ("operate_key_refused", "store") not in found
+    told = [line["event"] for line in logs if line.get("dependency") == "redis"]
+    assert told == ["dependency.refused", "dependency.down"]
 
 
 async def test_answers_are_shared_while_they_are_fresh() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.breaker import Breaker, BreakerOptions, CircuitState
+from worker.breaker import Breaker, BreakerOptions, CircuitState, Problem
 
 OPTIONS = BreakerOptions(threshold=3, base_seconds=1, cap_seconds=8, refused_seconds=60)
 
@@ -46,11 +46,12 @@ def test_after_the_pause_one_job_decides() -> None:
     breaker.answered("store")
     assert breaker.to_ask() == ()
     assert breaker.failed("store", "503 again") == 2.0
-    assert breaker.problems == {"store": "503 again"}
+    assert breaker.problems == {"store": Problem("503 again")}
     clock.now += 2
     assert breaker.to_ask() == ("store",), "it is asked anew"
     assert breaker.succeeded() == ("store",)
-    assert breaker.states == breaker.problems == {}
+    assert breaker.states == {}
+    assert breaker.problems == {}
 
 
 def test_the_pause_doubles_up_to_its_cap_and_begins_anew_after_a_success() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -9,6 +10,7 @@ import pytest
 import structlog
 
 from worker import log
+from worker.errors import InpainterUnavailable, first_error
 from worker.report import Stopwatch
 
 
@@ -47,6 +49,27 @@ def test_a_log_line_says_its_job_and_stage(stream: io.StringIO) -> None:
     inside, after = map(json.loads, stream.getvalue().splitlines())
     assert (inside["request_id"], inside["image_id"], inside["stage"]) == ("r1", "i1", "render")
     assert "stage" not in after
+
+
+async def test_an_error_says_in_which_stage_it_was_raised() -> None:
+    """Out of task groups too; the innermost stage counts."""
+    watch = Stopwatch()
+
+    async def fail() -> None:
+        raise InpainterUnavailable("Triton: UNAVAILABLE")
+
+    async def erase() -> None:
+        with watch("erase"), watch("inpaint"):
+            async with asyncio.TaskGroup() as tiles:
+                for _ in range(2):
+                    tiles.create_task(fail())
+
+    with pytest.raises(BaseExceptionGroup) as raised:
+        await erase()
+    error = first_error(raised.value)
+    assert isinstance(error, InpainterUnavailable)
+    assert error.stage == "inpaint"
+    assert InpainterUnavailable("later").stage is None
 
 
 def test_what_is_less_urgent_is_not_written() -> None:
