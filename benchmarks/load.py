@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import os
 import random
 import statistics
 import threading
@@ -27,6 +26,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import machine
 from benchmarks.fleet import EXAMPLES, Fleet, Place, service, workers
 from worker.imaging import codec
 from worker.submit import build_message
@@ -228,8 +228,7 @@ def main() -> None:
                     arrivals = stream.run(fleet, max(len(MIX) * 4, round(rate * 30)), rate)
                     rows.append((count, f"{rate:.1f} ({share:.0%})", arrivals))
     _, first, bare = bursts[0]
-    load = f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}"
-    console.print(f"model: {options.model}; {load}")
+    console.print(f"model: {options.model}; {machine.described()}")
     console.print(sweep_table(rows))
     console.print(stage_table(first, bare, undisturbed))
     for count, burst, bare in bursts[1:]:

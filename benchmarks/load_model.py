@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 from tritonclient.grpc import InferenceServerClient
 
+from benchmarks import machine
 from worker.embedded import TRITON_ENVIRONMENT, EmbeddedTriton
 from worker.errors import SettingsError
 
@@ -94,28 +95,45 @@ def _models(url: str) -> list[str]:
     return models
 
 
+class Server:
+    """A running server, measured over gRPC and, as long as it can, through shared memory."""
+
+    def __init__(self, url: str, requests: int) -> None:
+        self._url, self._requests = url, requests
+        self._shared = True
+
+    def cells(self, model: str, concurrency: int, way: str) -> list[str]:
+        """tiles/s, p50, p99 and mean batch; dashes for memory that the server does not see.
+
+        Raises:
+            SettingsError: perf_analyzer cannot measure the server.
+        """
+        try:
+            if way == "system" and not self._shared:
+                return ["–"] * 4
+            row = measure(self._url, model, concurrency, way, self._requests)
+        except SettingsError as error:
+            if way != "system":
+                raise
+            self._shared = False
+            print(f"no shared memory with {self._url}: {error.message}", file=sys.stderr)
+            return ["–"] * 4
+        # On a CPU a row takes minutes: who stops it early has the numbers so far.
+        print(f"{model} {concurrency:>2} in flight, {way}: {row['rate']:.1f} tiles/s", file=sys.stderr)
+        return [f"{row['rate']:.1f}", f"{row['p50']:.0f}", f"{row['p99']:.0f}", f"{row['batch']:.1f}"]
+
+
 def table(url: str, models: Sequence[str], concurrencies: Sequence[int], requests: int) -> Table:
     """One row for each model and concurrency, both ways side by side."""
     shown = Table(title="Tiles a second; p50 and p99 in ms; tiles an execution")
     columns = ("tiles/s", "p50", "p99", "batch")
     for column in ("model", "in flight", *columns, *(f"shm {column}" for column in columns)):
         shown.add_column(column, justify="left" if column == "model" else "right")
+    server = Server(url, requests)
     for model in models:
         for concurrency in concurrencies:
-            cells = []
-            for way in ("none", "system"):
-                row = measure(url, model, concurrency, way, requests)
-                # On a CPU a row takes minutes: who stops it early has the numbers so far.
-                print(
-                    f"{model} {concurrency:>2} in flight, {way}: {row['rate']:.1f} tiles/s", file=sys.stderr
-                )
-                cells += [
-                    f"{row['rate']:.1f}",
-                    f"{row['p50']:.0f}",
-                    f"{row['p99']:.0f}",
-                    f"{row['batch']:.1f}",
-                ]
-            shown.add_row(model, str(concurrency), *cells)
+            cells = [server.cells(model, concurrency, way) for way in ("none", "system")]
+            shown.add_row(model, str(concurrency), *cells[0], *cells[1])
     return shown
 
 
@@ -132,7 +150,7 @@ def main() -> None:
         concurrencies = [int(count) for count in options.concurrency.split(",")]
         shown = table(url, models, concurrencies, options.requests)
     console = Console(width=110)
-    console.print(f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}")
+    console.print(machine.described())
     console.print(shown)
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from worker.adapters.triton import TritonInpainter, TritonOptions
 from worker.embedded import MODEL_REPOSITORY, EmbeddedTriton, free_port
@@ -62,7 +63,11 @@ async def test_a_size_nobody_serves_is_an_error(inpainter: TritonInpainter) -> N
 
 
 async def test_check_sends_a_real_tile(inpainter: TritonInpainter) -> None:
-    assert (await inpainter.check()).startswith("Triton serves ")
+    with capture_logs() as logs:
+        for _ in range(2):
+            assert (await inpainter.check()).startswith("Triton serves ")
+    told = [line["event"] for line in logs]
+    assert told.count("triton.models") == 1, "each readiness check would say it again"
 
 
 async def test_a_server_that_is_away_can_be_tried_again() -> None:

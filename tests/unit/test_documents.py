@@ -19,8 +19,9 @@ import pytest
 import typer
 import yaml
 
+from tests.deployment import FILES, load, merge
 from tests.documents import CHECKED, DOCUMENTS, ROOT, RUN, bare, commands, ways
-from tests.unit.test_deploy_compose import FILES, load, merge, options
+from tests.unit.test_deploy_compose import options
 from worker.cli import app
 
 README = (ROOT / "README.md").read_text()
@@ -72,8 +73,12 @@ def test_the_sizes_of_a_fleet_add_up() -> None:
         "tiles a second": round(peak * measured["N"]),
         "Gemini calls a minute": round(peak * 60),
         "Redis for a day's records": round(measured["R"]),
+        "Redis for a week's translations": round(1.8 * 7 * measured["B"], 1),
     }
     assert {name: float(sums[name].replace(",", "")) for name in wanted} == wanted
+    waiting = 2
+    kept = sum(float(sums[name]) for name in wanted if name.startswith("Redis"))
+    assert kept + waiting < int(re.findall(r"REDIS_MAXMEMORY=(\d+)gb", section)[0])
     assert re.findall(r"takes ([\d.]+) s of the worker's CPU", README) == [f"{measured['C']:g}"]
 
 
@@ -145,7 +150,7 @@ COMPOSE = {
     "up": {"-d": False, "--build": False},
     "run": {"--rm": False},
     "exec": {},
-    "ps": {},
+    "ps": {"--all": False},
     "logs": {"--tail": True},
 }
 

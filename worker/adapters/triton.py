@@ -234,12 +234,12 @@ class TritonInpainter:
         models: dict[int, str] = {}
         for name in sorted(entry.name for entry in index.models if entry.state == "READY"):
             metadata = await self._call(self._client.get_model_metadata(name, client_timeout=timeout))
-            size = _tile_size(metadata)
-            if size is not None:
+            if (size := _tile_size(metadata)) is not None:
                 models.setdefault(size, name)
         if not models:
             raise InpainterUnavailable("Triton serves no model of the tile contract")
-        _log.info("triton.models", models={str(size): name for size, name in models.items()})
+        if models != self._models:
+            _log.info("triton.models", models={str(size): name for size, name in models.items()})
         return models
 
     async def _call(self, request: Any) -> Any:
