@@ -26,13 +26,13 @@ COPY export export
 RUN mkdir -p /models /weights /var/cache/triton && chown 1000:1000 /models /weights /var/cache/triton
 USER 1000:1000
 ENTRYPOINT ["python", "-m", "export"]
-CMD ["build", "--weights", "big-lama", "--target", "onnxruntime", "--out", "/models", "--cache", "/weights"]
+CMD ["build", "--weights", "big-lama", "--target", "onnxruntime", "--out", "/models/1", "--cache", "/weights"]
 
 # The shipped models on a CPU: Python backend with ONNX Runtime. numpy 1 suits every release of that backend.
 FROM ${TRITON_IMAGE} AS triton-cpu
 # Its Python belongs to the operating system's packages; in an image that only serves models that is no loss.
 RUN pip install --no-cache-dir --break-system-packages numpy==1.26.4 onnxruntime==1.22.1
-COPY model_repository /models
+COPY model_repository /models/1
 USER 1000:1000
 
 FROM ${PYTHON_IMAGE} AS worker

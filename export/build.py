@@ -71,9 +71,10 @@ def build(options: BuildOptions) -> list[Row]:
     rows = []
     with staged(options.out) as folder:
         for size in options.tiles:
-            write_config(folder, size, options.target, options.precision)
             path = onnx_path(folder, size, options.target)
+            (folder / model_name(size) / "1").mkdir(parents=True)
             _write_graph(model, options, size, path)
+            write_config(folder, size, options.target, options.precision)
             row = compare(model_name(size), onnx_engine(path), reference, size, path, _BATCHES)
             row.check(options.precision)
             rows.append(row)

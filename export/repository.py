@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import errno
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -62,7 +63,7 @@ optimization {{
       name: "tensorrt"
       parameters {{ key: "precision_mode" value: "{mode}" }}
       parameters {{ key: "trt_engine_cache_enable" value: "1" }}
-      parameters {{ key: "trt_engine_cache_path" value: "/var/cache/triton/{name}" }}
+      parameters {{ key: "trt_engine_cache_path" value: "/var/cache/triton/{name}-{digest}" }}
       parameters {{ key: "trt_timing_cache_enable" value: "1" }}
       parameters {{ key: "trt_timing_cache_path" value: "/var/cache/triton" }}
       parameters {{ key: "trt_profile_min_shapes" value: "{minimum}" }}
@@ -103,16 +104,20 @@ def onnx_path(repository: Path, size: int, target: Target) -> Path:
 
 
 def write_config(repository: Path, size: int, target: Target, precision: Precision) -> None:
-    """config.pbtxt, and for the CPU the Python model beside the graph."""
+    """config.pbtxt, and for the CPU the Python model, beside the graph that lies there already."""
     folder, name = repository / model_name(size), model_name(size)
-    (folder / "1").mkdir(parents=True, exist_ok=True)
+    graph = hashlib.sha256(onnx_path(repository, size, target).read_bytes())
     backends = {
         "cpu": ('backend: "python"', "KIND_CPU", _CPU_OPTIONS),
         "onnxruntime": (
             'backend: "onnxruntime"',
             "KIND_GPU",
             _ONNXRUNTIME_OPTIONS.format(
-                name=name, mode="FP32" if precision == "fp32" else "FP16", **_profiles(size)
+                name=name,
+                # ONNX Runtime knows a cached engine by its nodes' names, whatever their weights.
+                digest=graph.hexdigest()[:12],
+                mode="FP32" if precision == "fp32" else "FP16",
+                **_profiles(size),
             ),
         ),
         "tensorrt": ('platform: "tensorrt_plan"', "KIND_GPU", ""),
@@ -157,22 +162,39 @@ def staged(out: Path) -> Iterator[Path]:
     a half-written one. On any error `out` stays as it was.
 
     Raises:
-        ExportError: `out` cannot be written.
+        ExportError: `out` cannot be written, or is a mount, which nothing moves into by rename.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-        if not os.access(out, os.W_OK):
-            raise PermissionError(13, "no permission to write")
     except OSError as error:
         raise ExportError(f"{out}: cannot be written ({error.strerror})") from error
     try:
+        # Not inside: a server that starts meanwhile would take it for a model.
+        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    except OSError as error:
+        raise ExportError(f"{out}: cannot be built beside it in {out.parent} ({error.strerror})") from error
+    try:
         (folder / "new").mkdir()
         (folder / "old").mkdir()
+        _try_to_move(folder, out)
         yield folder / "new"
         _swap(folder, out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _try_to_move(folder: Path, out: Path) -> None:
+    """What cannot be put in place is better known before the minutes of work than after."""
+    file, moved = folder / "file", out / folder.name
+    file.touch()
+    try:
+        file.rename(moved)
+        moved.unlink()
+    except OSError as error:
+        reason = error.strerror
+        if error.errno == errno.EXDEV:
+            reason = f"a mount of its own; name a folder in it, such as {out}/1"
+        raise ExportError(f"{out}: cannot be written ({reason})") from error
 
 
 def _swap(folder: Path, out: Path) -> None:

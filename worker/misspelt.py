@@ -11,7 +11,15 @@ from worker.settings import known_names
 
 #: What `.env` may hold for docker-compose.yml alone.
 COMPOSE_NAMES = frozenset(
-    {"TAG", "WORKERS", "REDIS_MAXMEMORY", "EXPORT_WEIGHTS", "EXPORT_TARGET", "GRAFANA_PASSWORD"}
+    {
+        "TAG",
+        "WORKERS",
+        "REDIS_MAXMEMORY",
+        "EXPORT_WEIGHTS",
+        "EXPORT_TARGET",
+        "MODEL_RELEASE",
+        "GRAFANA_PASSWORD",
+    }
 )
 #: Read by SDKs that we use.
 _SDKS = ("OTEL_", "AWS_", "COMPOSE_")

@@ -1,6 +1,12 @@
 from __future__ import annotations
 
+import hashlib
+import re
+import shutil
 import stat
+import subprocess
+import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +15,7 @@ import pytest
 
 from export.build import BuildOptions, build
 from export.errors import ExportError
-from export.repository import Target, staged, write_config, write_plan_script
+from export.repository import Target, onnx_path, staged, write_config, write_plan_script
 from tests.export.weights import save_safetensors, tiny_lama
 
 
@@ -89,6 +95,61 @@ def test_a_swap_that_fails_half_way_moves_everything_back(old: Path) -> None:
     assert not (old / "lama_96").exists()
 
 
+def test_everything_is_built_beside_the_output_and_in_its_file_system(old: Path) -> None:
+    """Not inside: a server that starts meanwhile takes each folder there for a model."""
+    before = _files(old)
+    with staged(old) as folder:
+        assert folder.parent.parent == old.parent
+        assert folder.stat().st_dev == old.stat().st_dev
+        assert _files(old) == before
+
+
+_MOUNTED = """
+import sys
+from pathlib import Path
+from export.__main__ import main
+from export.repository import staged
+out = Path(sys.argv[1])
+with staged(out / "1") as folder:
+    (folder / "lama_64").mkdir()
+print(*sorted(str(path.relative_to(out)) for path in out.rglob("*")))
+sys.exit(main(["build", "--weights", sys.argv[2], "--tiles", "64", "--out", str(out)]))
+"""
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="no unshare")
+def test_a_volume_takes_a_release_but_is_none_itself(tmp_path: Path) -> None:
+    """As in the container, where /models is a mount: a release is a folder in it."""
+    out = tmp_path / "models"
+    out.mkdir()
+    weights = save_safetensors(tiny_lama(), tmp_path / "weights.safetensors")
+    script = 'mount -t tmpfs none "$1" || exit 77; exec "$2" -c "$3" "$1" "$4"'
+    inside = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]
+    done = subprocess.run(
+        [*inside, out, sys.executable, _MOUNTED, weights], capture_output=True, text=True, check=False
+    )
+    if done.returncode == 77 or done.stderr.startswith("unshare:"):
+        pytest.skip("nobody but root may mount here")
+    assert done.stdout == "1 1/lama_64\n"
+    assert done.returncode == 1
+    expected = f"error: {out}: cannot be written (a mount of its own; name a folder in it, such as {out}/1)\n"
+    assert done.stderr == expected
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="no second file system")
+def test_what_cannot_be_put_in_place_is_told_before_the_work(tmp_path: Path) -> None:
+    """A folder that lies in another file system than its name, as a mount's does."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        out = tmp_path / "repository"
+        out.symlink_to(elsewhere)
+        if out.stat().st_dev == tmp_path.stat().st_dev:
+            pytest.skip("no second file system")
+        with pytest.raises(ExportError, match="a mount of its own"), staged(out):
+            pytest.fail("the work has begun")
+        assert list(Path(elsewhere).iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["repository"]
+
+
 def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ExportError, match="cannot be written"):
@@ -113,6 +174,7 @@ def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
     ],
 )
 def test_configs(target: Target, expected: list[str], tmp_path: Path) -> None:
+    _write_graph(tmp_path, target, b"weights")
     write_config(tmp_path, 256, target, "fp16")
     config = (tmp_path / "lama_256" / "config.pbtxt").read_text()
     common = [
@@ -128,6 +190,27 @@ def test_configs(target: Target, expected: list[str], tmp_path: Path) -> None:
         assert config.count(braces[0]) == config.count(braces[1])
     for policy in ("max_queue_size", "timeout_action", "priority_levels"):
         assert policy not in config
+
+
+def _write_graph(repository: Path, target: Target, graph: bytes) -> None:
+    path = onnx_path(repository, 256, target)
+    (repository / "lama_256/1").mkdir(parents=True, exist_ok=True)
+    path.write_bytes(graph)
+
+
+def test_engines_of_other_weights_are_never_taken(tmp_path: Path) -> None:
+    """Releases share the volume of the cache, and ONNX Runtime's own key leaves the weights out."""
+    caches = {}
+    for release, graph in (("1", b"old"), ("2", b"new"), ("3", b"old")):
+        _write_graph(tmp_path / release, "onnxruntime", graph)
+        write_config(tmp_path / release, 256, "onnxruntime", "fp16")
+        config = (tmp_path / release / "lama_256/config.pbtxt").read_text()
+        (caches[release],) = re.findall(r'"trt_engine_cache_path" value: "([^"]+)"', config)
+    assert caches["1"] != caches["2"]
+    assert caches["1"] == caches["3"]
+    # ONNX Runtime makes one folder, not the way to it.
+    digest = hashlib.sha256(b"old").hexdigest()[:12]
+    assert caches["1"] == f"/var/cache/triton/lama_256-{digest}"
 
 
 def test_the_plan_script_is_complete(tmp_path: Path) -> None:

@@ -1,15 +1,13 @@
-"""Dockerfile and compose files, as far as they can be checked without a Docker engine."""
+"""The compose files, as far as they can be checked without a Docker engine."""
 
 from __future__ import annotations
 
+import importlib
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
-import tomllib
-from collections.abc import Iterator
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -17,50 +15,11 @@ import pytest
 import redis
 import yaml
 from moto.server import ThreadedMotoServer
-from packaging.requirements import Requirement
 
+from tests.deployment import DOCKERFILE, FILES, exports, flags, load, merge, mounts, seen, stages
+from tests.documents import ROOT, commands
 from worker.embedded import EmbeddedRedis, EmbeddedTriton, free_port, has_triton
 from worker.settings import QueueSettings, Settings
-
-ROOT = Path(__file__).resolve().parents[2]
-DOCKERFILE = (ROOT / "Dockerfile").read_text()
-FILES = ("docker-compose.yml", "docker-compose.cpu.yml")
-#: Flags that servers older than 26.04 do not know.
-NEW_FLAGS = {"--allow-client-shm=true"}
-
-
-class ComposeLoader(yaml.SafeLoader):
-    """Knows compose's merge tags."""
-
-
-def _override(loader: yaml.SafeLoader, node: yaml.Node) -> tuple[str, Any]:
-    assert isinstance(node, yaml.SequenceNode)
-    return "!override", loader.construct_sequence(node)
-
-
-ComposeLoader.add_constructor("!override", _override)
-ComposeLoader.add_constructor("!reset", lambda loader, node: ("!reset", None))
-
-
-def merge(base: Any, over: Any) -> Any:
-    """As compose merges files: mappings by key, lists appended, the rest replaced."""
-    if isinstance(over, tuple):
-        return over[1]
-    if isinstance(base, dict) and isinstance(over, dict):
-        merged = base | {key: merge(base.get(key), value) for key, value in over.items()}
-        return {key: value for key, value in merged.items() if value is not None or key not in over}
-    return [*base, *over] if isinstance(base, list) and isinstance(over, list) else over
-
-
-def load(name: str) -> Any:
-    return yaml.load((ROOT / name).read_text(), ComposeLoader)
-
-
-@pytest.fixture(scope="module", params=["gpu", "cpu"])
-def stack(request: pytest.FixtureRequest) -> Any:
-    """What compose sees with the first file alone, and with both."""
-    base = load(FILES[0])
-    return base if request.param == "gpu" else merge(base, load(FILES[1]))
 
 
 def options() -> dict[str, Any]:
@@ -74,10 +33,27 @@ def options() -> dict[str, Any]:
     }
 
 
-def stages() -> dict[str, str]:
-    """The Dockerfile's stages by name."""
-    found = re.split(r"^FROM \S+ AS (\S+)$", DOCKERFILE, flags=re.MULTILINE)
-    return dict(zip(found[1::2], found[2::2], strict=True))
+#: Flags that servers older than 26.04 do not know.
+NEW_FLAGS = {"--allow-client-shm=true"}
+#: What the images listen on, as nobody tells them otherwise; Triton's HTTP and metrics beside its gRPC.
+PORTS = {"redis": 6379, "triton": 8001, "s3": 5000, "pictures": 8080, "prometheus": 9090, "grafana": 3000}
+TRITON_HTTP, TRITON_METRICS = 8000, 8002
+#: What each service writes to; the rest of its files is read-only.
+WRITTEN = {
+    "redis": ["/data"],
+    "triton": ["/tmp"],
+    "worker": ["/tmp", str(options()["SPOOL_DIR"].default)],
+    "prometheus": ["/prometheus"],
+    "grafana": ["/tmp", "/var/lib/grafana"],
+    "pictures": [],
+}
+
+
+@pytest.fixture(scope="module", params=["gpu", "cpu"])
+def stack(request: pytest.FixtureRequest) -> Any:
+    """What compose sees with the first file alone, and with both."""
+    base = load(FILES[0])
+    return base if request.param == "gpu" else merge(base, load(FILES[1]))
 
 
 def test_compose_files_keep_the_schema(stack: Any, tmp_path: Path) -> None:
@@ -128,9 +104,95 @@ def test_every_service_is_hardened(stack: Any) -> None:
         assert ":" in image, image
         for port in service.get("ports", []):
             assert port.startswith("127.0.0.1:"), "only the machine itself may reach it"
-        if name in ("redis", "triton", "worker", "prometheus", "grafana", "pictures"):
+        if name in WRITTEN:
             assert service["read_only"] is True, name
             assert service["cap_drop"] == ["ALL"], name
+            assert service["security_opt"] == ["no-new-privileges:true"], name
+            assert service["restart"] == "unless-stopped", name
+
+
+def test_what_is_written_can_be_written(stack: Any) -> None:
+    services = stack["services"]
+    assert {name for name, service in services.items() if service.get("read_only")} == WRITTEN.keys()
+    for name, paths in WRITTEN.items():
+        writable = [target for target, (_, allowed) in mounts(services[name]).items() if allowed]
+        for path in paths:
+            assert any(Path(path).is_relative_to(target) for target in writable), (name, path)
+    assert flags(services["prometheus"])["--storage.tsdb.path"] in WRITTEN["prometheus"]
+
+
+def test_tiles_reach_triton_through_shared_memory(stack: Any) -> None:
+    """Without any of these they go through gRPC, in silence and slower."""
+    triton, worker = stack["services"]["triton"], stack["services"]["worker"]
+    assert (triton["ipc"], worker["ipc"]) == ("shareable", "service:triton")
+    assert flags(triton)["--allow-client-shm"] == "true"
+    # The files there belong to their user; the image's test holds the worker's.
+    assert triton["user"] == "1000:1000"
+    number, unit = re.fullmatch(r"(\d+)(mb|gb)", triton["shm_size"]).groups()  # type: ignore[union-attr]
+    # Image, mask and answer of every tile that four workers may have there.
+    tiles = 4 * options()["TRITON_MAX_INFLIGHT"].default * 7 * (256**2 + 512**2)
+    assert int(number) << {"mb": 20, "gb": 30}[unit] > tiles
+
+
+def test_triton_serves_what_lies_there_at_its_start(stack: Any) -> None:
+    triton = stack["services"]["triton"]
+    *command, address = triton["healthcheck"]["test"]
+    assert command[:3] == ["CMD", "curl", "--fail"]
+    # It is live before its models are loaded.
+    assert address == f"http://127.0.0.1:{TRITON_HTTP}/v2/health/ready"
+    # Polling would load models that the export is just putting in place, one after the other.
+    assert flags(triton)["--model-control-mode"] == "none"
+    assert int(flags(triton)["--exit-timeout-secs"]) < int(triton["stop_grace_period"].removesuffix("s"))
+
+
+@pytest.mark.parametrize("release", ["1", "2"])
+def test_the_export_fills_what_triton_serves(release: str) -> None:
+    """Two releases lie side by side in the volume; one variable says which is meant."""
+    services = load(FILES[0], MODEL_RELEASE=release)["services"]
+    given = exports(services["export"]["command"])
+    served = flags(services["triton"])["--model-repository"]
+    assert str(given.out) == served == f"/models/{release}"
+    assert services["plans"]["command"] == ["sh", f"{served}/build_plans.sh"]
+    # Below the mount: nothing moves into a mount by rename.
+    for name, writes in (("export", True), ("plans", True), ("triton", False)):
+        assert mounts(services[name])[str(given.out.parent)] == ("models", writes), name
+    assert mounts(services["export"])[str(given.cache)] == ("weights", True)
+    # What the models name as the place of their engines.
+    assert '"/var/cache/triton/' in (ROOT / "export/repository.py").read_text()
+    assert mounts(services["triton"])["/var/cache/triton"] == ("engines", True)
+    assert given.weights in importlib.import_module("export.downloads").PUBLISHED
+    assert given.target == "onnxruntime", "tensorrt serves nothing until its plans are built"
+
+
+@pytest.mark.parametrize("release", ["1", "2"])
+def test_without_a_gpu_the_shipped_models_are_served(release: str) -> None:
+    base, over = (load(name, MODEL_RELEASE=release) for name in FILES)
+    services = merge(base, over)["services"]
+    served = flags(services["triton"])["--model-repository"]
+    assert mounts(services["triton"]) == {
+        served: ("./model_repository", False),
+        "/tmp": ("tmpfs", True),
+    }
+    assert services["triton"]["build"]["target"] == "triton-cpu"
+
+
+def test_the_gpu_is_asked_for_where_there_is_one() -> None:
+    base = load(FILES[0])
+    for stack, wanted in ((base, {"triton", "plans"}), (merge(base, load(FILES[1])), set())):
+        services = stack["services"].items()
+        asking = {name: service.get("deploy", {}).get("resources") for name, service in services}
+        assert {name for name, resources in asking.items() if resources} == wanted
+        for name in wanted:
+            (device,) = asking[name]["reservations"]["devices"]
+            assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
+
+
+def test_variables_before_documented_commands_are_composes() -> None:
+    used = set(re.findall(r"\$\{([A-Z_0-9]+)", (ROOT / FILES[0]).read_text()))
+    given = [re.match(r"((?:[A-Z_]+=\S+ +)+)docker compose ", text) for _, text in commands()]
+    names = {name for found in given if found for name in re.findall(r"([A-Z_]+)=", found[1])}
+    assert "MODEL_RELEASE" in names, "the roll-out of a model"
+    assert names <= used
 
 
 def test_a_stop_outlasts_the_drain(stack: Any) -> None:
@@ -145,13 +207,39 @@ def test_ports_agree(stack: Any) -> None:
     assert f"EXPOSE {port}" in DOCKERFILE
     scraped = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
     found = {job["job_name"]: job["dns_sd_configs"][0] for job in scraped}
-    assert found["worker"]["port"] == port
-    assert {name for job in found.values() for name in job["names"]} <= set(stack["services"])
+    assert found["worker"] | {"names": ["worker"], "port": port} == found["worker"]
+    assert found["triton"] | {"names": ["triton"], "port": TRITON_METRICS} == found["triton"]
+
+
+def test_addresses_lead_to_services(stack: Any) -> None:
+    services = stack["services"]
+    sources = yaml.safe_load((ROOT / "deploy/grafana/provisioning/datasources/prometheus.yml").read_text())
+    texts = [*services["worker"]["environment"].values(), sources["datasources"][0]["url"]]
+    found = [match for text in texts for match in re.findall(r"(?:^|//)([a-z][a-z0-9]*):(\d+)", text)]
+    assert {host for host, _ in found} >= {"redis", "triton", "prometheus"}
+    for host, port in found:
+        if host == "localhost":
+            assert any(entry.startswith(f"127.0.0.1:{port}:") for entry in services["s3"]["ports"])
+        else:
+            assert int(port) == PORTS[host], host
+    for name, service in services.items():
+        for entry in service.get("ports", []):
+            assert entry.endswith(f":{PORTS[name]}"), name
+    assert str(PORTS["pictures"]) in services["pictures"]["entrypoint"]
+
+
+def test_monitoring_finds_its_files(stack: Any) -> None:
+    services = stack["services"]
+    config = flags(services["prometheus"])["--config.file"]
+    assert seen(services["prometheus"], config) == ROOT / "deploy/prometheus/prometheus.yml"
+    # Where Grafana looks when nobody tells it otherwise.
+    for kind in ("datasources", "dashboards"):
+        folder = seen(services["grafana"], f"/etc/grafana/provisioning/{kind}")
+        assert list(folder.glob("*.yml")), kind
 
 
 def test_redis_understands_its_command() -> None:
     arguments = [str(part) for part in load(FILES[0])["services"]["redis"]["command"][1:]]
-    arguments = [re.sub(r"\$\{\w+:-(.*)\}", r"\1", part) for part in arguments]
     with EmbeddedRedis(*arguments) as server, redis.Redis.from_url(server.url) as client:
         kept: dict[str, str] = client.config_get("append*") | client.config_get("maxmemory*")
         assert kept["appendonly"] == "yes"
@@ -161,18 +249,22 @@ def test_redis_understands_its_command() -> None:
 
 @pytest.mark.skipif(not has_triton(), reason="no tritonserver")
 def test_triton_understands_its_command() -> None:
-    """The flags of compose and Kubernetes, together."""
+    """The flags of compose and Kubernetes, together; and the health check finds it ready."""
+    check = load(FILES[0])["services"]["triton"]["healthcheck"]["test"]
     deployment = next(yaml.safe_load_all((ROOT / "deploy/k8s/triton.yaml").read_text()))
-    flags: dict[str, str] = {}
+    asked: dict[str, str] = {}
     for command in (
         load(FILES[0])["services"]["triton"]["command"],
         deployment["spec"]["template"]["spec"]["containers"][0]["args"],
     ):
         assert command[0] == "tritonserver"
-        flags |= {flag.partition("=")[0]: flag for flag in command[1:] if flag not in NEW_FLAGS}
-    del flags["--model-repository"]
-    with EmbeddedTriton(ROOT / "model_repository", *flags.values()) as server:
-        assert server.pid
+        asked |= {flag.partition("=")[0]: flag for flag in command[1:] if flag not in NEW_FLAGS}
+    del asked["--model-repository"]
+    with EmbeddedTriton(ROOT / "model_repository", *asked.values()) as server:
+        address = check[-1].replace(f":{TRITON_HTTP}/", f":{server.http_port}/")
+        assert f":{server.http_port}/" in address
+        with urllib.request.urlopen(address, timeout=10) as reply:
+            assert reply.status == 200
 
 
 def test_the_buckets_healthcheck_makes_the_bucket() -> None:
@@ -186,65 +278,3 @@ def test_the_buckets_healthcheck_makes_the_bucket() -> None:
             subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
     finally:
         server.stop()
-
-
-def test_the_dockerfile_passes_the_linter() -> None:
-    linter = Path(sys.executable).with_name("hadolint")
-    done = subprocess.run([linter, ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
-
-
-def test_what_the_dockerfile_copies_is_in_the_build_context() -> None:
-    kept = {line.removeprefix("!") for line in (ROOT / ".dockerignore").read_text().split() if line[0] == "!"}
-    for line in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE):
-        for source in line.split():
-            assert (ROOT / source).exists(), source
-            assert any(source == entry or source.startswith(f"{entry}/") for entry in kept), source
-
-
-def test_the_pinned_packages_are_those_the_project_asks_for() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = project["optional-dependencies"]
-    pins = dict(
-        line.lower().replace("_", "-").split("==")
-        for line in (ROOT / "deploy/constraints.txt").read_text().splitlines()
-        if "==" in line
-    )
-    for wanted in map(Requirement, [*project["dependencies"], *extras["fonts"], *extras["otel"]]):
-        assert wanted.specifier.contains(pins[wanted.name.lower()]), wanted
-
-
-def _commands(stage: str) -> Iterator[tuple[str, str]]:
-    """The stage's COPY and RUN instructions, in order."""
-    joined = stages()[stage].replace("\\\n", " ")
-    for line in joined.splitlines():
-        name, _, rest = line.partition(" ")
-        if name in ("COPY", "RUN"):
-            yield name, rest
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_the_workers_image_steps_run(tmp_path: Path) -> None:
-    """The build stage's instructions as a script, then the command that the image starts."""
-    source, target = tmp_path / "src", tmp_path / "worker"
-    source.mkdir()
-    environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
-    for name, rest in _commands("build"):
-        if name == "RUN":
-            command = rest.replace("/opt/worker", str(target))
-            subprocess.run(command, shell=True, cwd=source, env=environment, check=True)
-            continue
-        *files, place = rest.split()
-        for file in files:
-            to = source if place == "./" else source / place
-            if (ROOT / file).is_dir():
-                shutil.copytree(ROOT / file, to)
-            else:
-                shutil.copy(ROOT / file, to)
-    entry = json.loads(re.findall(r"^ENTRYPOINT (.+)$", stages()["worker"], re.MULTILINE)[0])
-    asked = [target / "bin" / entry[0], "--help"]
-    done = subprocess.run(asked, capture_output=True, text=True, check=True, cwd=tmp_path, env=environment)
-    assert "run" in done.stdout
-    fonts = "from worker.rendering.fonts import FontOptions, FontSet; FontSet.load(FontOptions())"
-    subprocess.run([target / "bin" / "python", "-c", fonts], check=True, cwd=tmp_path, env=environment)

@@ -1,4 +1,4 @@
-"""The Kubernetes manifests against the API's own schemas, and against one another."""
+"""The Kubernetes manifests against the schemas of Kubernetes and KEDA, and against one another."""
 
 from __future__ import annotations
 
@@ -7,177 +7,79 @@ import importlib
 import re
 import shutil
 import subprocess
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
+from cloudcoil.models.keda import v1alpha1 as keda
+from pydantic import ValidationError
 
+from tests.manifests import (
+    EXPORT,
+    FOLDER,
+    OBJECTS,
+    SENTINEL,
+    SETTINGS,
+    TEMPLATES,
+    Object,
+    container,
+    flags,
+    kustomization,
+    labels,
+    named,
+    pod,
+)
 from tests.unit.test_deploy_compose import options
-from worker.settings import QueueSettings
+from worker import health
 
-Object = dict[str, Any]
-
-FOLDER = Path(__file__).resolve().parents[2] / "deploy/k8s"
+ROOT = FOLDER.parents[1]
+DEPLOYMENTS = ("worker", "triton")
 #: What kustomization.yaml says in a comment, for those with Sentinel.
 COMPONENT = re.compile(r"^# (components: .+)$", re.MULTILINE)
+ALL = [*OBJECTS, *EXPORT, *(item for item in SENTINEL if item not in OBJECTS)]
+KEDA = [item for item in ALL if item["apiVersion"].startswith("keda.sh/")]
 
 
-def kustomization(folder: Path) -> Object:
-    found: Object = yaml.safe_load((folder / "kustomization.yaml").read_text())
-    return found
+def read(item: Object) -> Any:
+    """What KEDA's models make of it: they leave out what they do not know, and turn "3" into 3."""
+    model = getattr(keda, item["kind"])
+    return model.model_validate(item).model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
-def objects(folder: Path) -> list[Object]:
-    names = kustomization(folder)["resources"]
-    return [found for name in names for found in yaml.safe_load_all((folder / name).read_text())]
+def fields(node: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The paths of all fields that a schema knows."""
+    for key, child in node.items() if isinstance(node, dict) else enumerate(node):
+        if isinstance(key, str):
+            yield (*path, key)
+        # A trigger's metadata is its scaler's alone.
+        if isinstance(child, dict | list) and key != "metadata":
+            yield from fields(child, (*path, key))
 
 
-def patched(base: list[Object], component: Path) -> list[Object]:
-    """As kustomize applies a component: its resources added, its JSON patches made."""
-    found = [*copy.deepcopy(base), *objects(component)]
-    for patch in kustomization(component)["patches"]:
-        wanted = (patch["target"]["kind"], patch["target"]["name"])
-        (target,) = [item for item in found if (item["kind"], item["metadata"]["name"]) == wanted]
-        for change in yaml.safe_load(patch["patch"]):
-            *path, last = change["path"].strip("/").split("/")
-            place: Any = target
-            for part in path:
-                place = place[int(part) if part.isdigit() else part]
-            if (change["op"], last) == ("add", "-"):
-                place.append(change["value"])
-            else:
-                assert change["op"] == "replace"
-                key = int(last) if last.isdigit() else last
-                assert place[key] is not None
-                place[key] = change["value"]
-    return found
-
-
-KUSTOMIZATION = kustomization(FOLDER)
-OBJECTS = objects(FOLDER)
-EXPORT = objects(FOLDER / "export")
-SENTINEL = patched(OBJECTS, FOLDER / "components/sentinel")
-#: The part of KEDA's schema (keda.sh/v1alpha1) that we use; nobody packages the whole.
-POLICIES = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["policies"],
-    "properties": {
-        "stabilizationWindowSeconds": {"type": "integer", "minimum": 0, "maximum": 3600},
-        "policies": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "additionalProperties": False,
-                "required": ["type", "value", "periodSeconds"],
-                "properties": {
-                    "type": {"enum": ["Pods", "Percent"]},
-                    "value": {"type": "integer", "minimum": 1},
-                    "periodSeconds": {"type": "integer", "minimum": 1, "maximum": 1800},
-                },
-            },
-        },
-    },
-}
-TRIGGER = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["type", "metadata"],
-    "properties": {
-        "type": {"enum": ["redis", "redis-sentinel", "prometheus"]},
-        "metricType": {"enum": ["AverageValue", "Value"]},
-        "metadata": {"type": "object", "additionalProperties": {"type": "string"}},
-        "authenticationRef": {"type": "object", "required": ["name"]},
-    },
-}
-SCALED_OBJECT = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["scaleTargetRef", "triggers"],
-    "properties": {
-        "scaleTargetRef": {"type": "object", "required": ["name"]},
-        "minReplicaCount": {"type": "integer", "minimum": 0},
-        "maxReplicaCount": {"type": "integer", "minimum": 1},
-        "pollingInterval": {"type": "integer", "minimum": 1},
-        "cooldownPeriod": {"type": "integer", "minimum": 0},
-        "advanced": {
-            "properties": {
-                "horizontalPodAutoscalerConfig": {
-                    "properties": {
-                        "behavior": {
-                            "additionalProperties": False,
-                            "properties": {"scaleUp": POLICIES, "scaleDown": POLICIES},
-                        }
-                    }
-                }
-            }
-        },
-        "triggers": {"type": "array", "minItems": 1, "items": TRIGGER},
-    },
-}
-#: What a trigger cannot do without.
-NEEDED = {
-    "redis": {"listName", "listLength"},
-    "redis-sentinel": {"listName", "listLength"},
-    "prometheus": {"serverAddress", "query", "threshold"},
-}
-#: What its authentication must give it, and what it may.
-GIVEN = {
-    "redis": ({"address"}, {"username", "password"}),
-    "redis-sentinel": ({"addresses", "sentinelMaster"}, {"username", "password", "sentinelPassword"}),
-}
-
-
-def named(kind: str, name: str | None = None) -> Object:
-    (found,) = [item for item in OBJECTS if item["kind"] == kind and name in (None, item["metadata"]["name"])]
-    return found
-
-
-def pod(name: str) -> Object:
-    spec: Object = named("Deployment", name)["spec"]["template"]["spec"]
-    return spec
-
-
-def pods() -> list[Object]:
-    """Of everything that runs."""
-    return [
-        item["spec"]["template"]["spec"] for item in (*OBJECTS, *EXPORT) if "template" in item.get("spec", {})
-    ]
-
-
-@pytest.mark.parametrize(
-    "item",
-    [*OBJECTS, *EXPORT, *(item for item in SENTINEL if item not in OBJECTS)],
-    ids=lambda item: f"{item['kind']}-{item['metadata']['name']}",
-)
+@pytest.mark.parametrize("item", ALL, ids=lambda item: f"{item['kind']}-{item['metadata']['name']}")
 def test_objects_keep_their_schema(item: Object) -> None:
-    if item["apiVersion"] != "keda.sh/v1alpha1":
-        kubernetes_validate.validate(item, kubernetes_validate.latest_version(), strict=True)
-    elif item["kind"] == "ScaledObject":
-        jsonschema.validate(item["spec"], SCALED_OBJECT)
-        for trigger in item["spec"]["triggers"]:
-            assert NEEDED[trigger["type"]] <= trigger["metadata"].keys()
+    if item in KEDA:
+        assert read(item) == item
     else:
-        assert item["kind"] == "TriggerAuthentication"
-        for reference in item["spec"]["secretTargetRef"]:
-            assert reference.keys() == {"parameter", "name", "key"}
+        kubernetes_validate.validate(item, kubernetes_validate.latest_version(), strict=True)
 
 
-@pytest.mark.parametrize("items", [OBJECTS, SENTINEL], ids=["redis", "sentinel"])
-def test_triggers_are_given_what_they_ask_for(items: list[Object]) -> None:
-    given = {
-        item["metadata"]["name"]: {entry["parameter"] for entry in item["spec"]["secretTargetRef"]}
-        for item in items
-        if item["kind"] == "TriggerAuthentication"
-    }
-    for item in items:
-        for trigger in item["spec"]["triggers"] if item["kind"] == "ScaledObject" else ():
-            if trigger["type"] in GIVEN:
-                needed, allowed = GIVEN[trigger["type"]]
-                assert needed <= given[trigger["authenticationRef"]["name"]] <= needed | allowed
+@pytest.mark.parametrize("item", KEDA, ids=lambda item: item["kind"])
+def test_a_misspelt_field_is_noticed(item: Object) -> None:
+    """Each of them: the models themselves let it pass."""
+    for path in fields(item["spec"], ("spec",)):
+        changed = copy.deepcopy(item)
+        place: Any = changed
+        for part in path[:-1]:
+            place = place[part]
+        place[f"{path[-1]}s"] = place.pop(path[-1])
+        try:
+            assert read(changed) != changed, path
+        except ValidationError:
+            continue
 
 
 @pytest.mark.parametrize("folder", [FOLDER, FOLDER / "export", FOLDER / "components/sentinel"])
@@ -212,78 +114,158 @@ def test_kustomize_makes_of_them_what_we_think(tmp_path: Path) -> None:
 
 
 def test_pods_are_hardened_and_hold_no_secret() -> None:
-    assert len(pods()) == 3
-    for spec in pods():
-        assert spec["securityContext"]["runAsNonRoot"] is True
-        assert spec["automountServiceAccountToken"] is False
-        for container in spec["containers"]:
-            security = container["securityContext"]
-            assert security["readOnlyRootFilesystem"] is True
-            assert security["allowPrivilegeEscalation"] is False
-            assert security["capabilities"] == {"drop": ["ALL"]}
-            assert "env" not in container
+    assert TEMPLATES.keys() == {"worker", "triton", "export"}
+    for name in TEMPLATES:
+        assert pod(name)["securityContext"]["runAsNonRoot"] is True
+        assert pod(name)["automountServiceAccountToken"] is False
+        security = container(name)["securityContext"]
+        assert security["readOnlyRootFilesystem"] is True
+        assert security["allowPrivilegeEscalation"] is False
+        assert security["capabilities"] == {"drop": ["ALL"]}
+        assert "env" not in container(name)
     assert "Secret" not in {item["kind"] for item in OBJECTS}
 
 
-def test_the_drain_fits_into_the_grace_period() -> None:
-    settings = named("ConfigMap")["data"]
-    drain = float(settings.get("DRAIN_SECONDS", QueueSettings.model_fields["drain_seconds"].default))
-    assert pod("worker")["terminationGracePeriodSeconds"] >= drain + 10
-
-
-def test_settings_ports_and_names_agree() -> None:
-    settings = named("ConfigMap")["data"]
-    assert settings.keys() <= options().keys()
-    (container,) = pod("worker")["containers"]
-    assert container["ports"][0]["containerPort"] == int(settings["METRICS_PORT"])
-    host, _, port = settings["TRITON_URL"].partition(":")
-    service = named("Service", host)
-    assert service["spec"]["clusterIP"] == "None", "round robin is the client's"
-    assert int(port) in {entry["port"] for entry in service["spec"]["ports"]}
-    for kind in ("ScaledObject", "PodDisruptionBudget"):
-        for name in ("worker", "triton"):
-            assert named(kind, name)
-    lists = [
-        trigger["metadata"]["listName"] for trigger in named("ScaledObject", "worker")["spec"]["triggers"]
-    ]
-    queue = QueueSettings.model_fields["processor_queue"].default
-    assert lists == [queue, f"{queue}:lease"]
-    # Waiting: four times what a worker has in flight; claimed: three quarters of it.
-    lengths = [
-        int(trigger["metadata"]["listLength"])
-        for trigger in named("ScaledObject", "worker")["spec"]["triggers"]
-    ]
-    assert lengths == [4 * int(settings["CONCURRENCY"]), 3 * int(settings["CONCURRENCY"]) // 4]
-
-
-def test_selectors_find_their_pods() -> None:
-    labels = {
-        name: named("Deployment", name)["spec"]["template"]["metadata"]["labels"]
-        for name in ("worker", "triton")
+def test_what_is_written_to_is_mounted() -> None:
+    """All else is read-only, in the image as in the volume that Triton serves."""
+    spool = SETTINGS.get("SPOOL_DIR", str(options()["SPOOL_DIR"].default))
+    # Folders of TensorRT's engines, as the exported models name them.
+    engines = re.findall(r'value: "(/[^"{]+)', (ROOT / "export/repository.py").read_text())
+    assert engines
+    arguments = container("export")["args"]
+    written = {
+        "worker": ["/tmp", spool],
+        "triton": ["/tmp", "/dev/shm", *engines],
+        "export": ["/tmp", *(arguments[arguments.index(flag) + 1] for flag in ("--out", "--cache"))],
     }
-    wanted = [named("PodDisruptionBudget", name)["spec"]["selector"]["matchLabels"] for name in labels]
-    wanted += [named("NetworkPolicy", name)["spec"]["podSelector"]["matchLabels"] for name in labels]
-    assert all(any(entry.items() <= found.items() for found in labels.values()) for entry in wanted)
+    for name, paths in written.items():
+        volumes = {volume.pop("name"): volume for volume in copy.deepcopy(pod(name)["volumes"])}
+        writable = {
+            PurePosixPath(mount["mountPath"])
+            for mount in container(name)["volumeMounts"]
+            if not mount.get("readOnly") and "configMap" not in volumes[mount["name"]]
+        }
+        for path in map(PurePosixPath, paths):
+            assert writable & {path, *path.parents}, f"{name} cannot write to {path}"
+
+
+def test_volumes_are_claimed_for_several_nodes() -> None:
+    """The export fills on one node what Triton serves on others."""
+    claims = {item["metadata"]["name"]: item for item in OBJECTS if item["kind"] == "PersistentVolumeClaim"}
+    for name in TEMPLATES:
+        for volume in pod(name)["volumes"]:
+            if "persistentVolumeClaim" in volume:
+                claim = claims[volume["persistentVolumeClaim"]["claimName"]]
+                assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    assert "ReadWriteMany" in (ROOT / "docs/operations.md").read_text()
+
+
+def test_probes_ask_for_what_they_decide() -> None:
+    """A dependency that is away takes pods out of rotation, but restarts none."""
+    asked = {
+        name: {
+            probe: container(name)[f"{probe}Probe"]["httpGet"]
+            for probe in ("startup", "liveness", "readiness")
+        }
+        for name in DEPLOYMENTS
+    }
+    paths = {name: {probe: get["path"] for probe, get in probes.items()} for name, probes in asked.items()}
+    alive, ready = "/v2/health/live", "/v2/health/ready"
+    assert paths == {
+        "worker": {"startup": "/healthz", "liveness": "/healthz", "readiness": "/readyz"},
+        "triton": {"startup": ready, "liveness": alive, "readiness": ready},
+    }
+    for name, probes in asked.items():
+        ports = {port["name"]: port["containerPort"] for port in container(name)["ports"]}
+        assert {ports[get["port"]] for get in probes.values()} == {
+            "worker": {int(SETTINGS["METRICS_PORT"])},
+            "triton": {8000},
+        }[name]
+    assert container("worker")["readinessProbe"]["timeoutSeconds"] > health._CHECK_SECONDS
+
+
+def test_a_stop_is_given_the_time_it_takes() -> None:
+    drain = float(SETTINGS.get("DRAIN_SECONDS", options()["DRAIN_SECONDS"].default))
+    assert pod("worker")["terminationGracePeriodSeconds"] >= drain + 10
+    assert pod("triton")["terminationGracePeriodSeconds"] >= int(flags("triton")["--exit-timeout-secs"]) + 10
+
+
+def test_a_worker_has_the_cores_that_it_is_sized_for() -> None:
+    """Without a limit it would start a thread for each core of the node."""
+    resources = container("worker")["resources"]
+    assert resources["limits"]["cpu"] == resources["requests"]["cpu"]
+    (cores,) = re.findall(r"^\| workers of (\d+) cores ", (ROOT / "docs/operations.md").read_text(), re.M)
+    assert resources["limits"]["cpu"] == cores
+    assert container("triton")["resources"]["limits"]["nvidia.com/gpu"] == 1
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_nodes_can_be_drained(name: str) -> None:
+    """While Redis is away, no pod is ready: only the policy lets them be evicted then."""
+    budget = named("PodDisruptionBudget", name)["spec"]
+    assert budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+    assert budget["maxUnavailable"] in (1, "20%")
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_selectors_find_their_pods_and_no_others(name: str) -> None:
+    deployment = named("Deployment", name)["spec"]
+    selectors = [deployment["selector"], named("PodDisruptionBudget", name)["spec"]["selector"]]
+    selectors += [spread["labelSelector"] for spread in pod(name).get("topologySpreadConstraints", [])]
+    if name == "triton":
+        selectors.append({"matchLabels": named("Service", name)["spec"]["selector"]})
+    for selector in selectors:
+        wanted = selector["matchLabels"].items()
+        assert [other for other in TEMPLATES if wanted <= labels(other).items()] == [name]
+
+
+def test_settings_and_ports_agree() -> None:
+    assert options().keys() >= SETTINGS.keys()
+    assert container("worker")["ports"] == [
+        {"name": "metrics", "containerPort": int(SETTINGS["METRICS_PORT"])}
+    ]
+    assert SETTINGS["METRICS_HOST"] == "0.0.0.0", "the kubelet and Prometheus come from outside"
+    sources = [{kind: {"name": "operate-worker"}} for kind in ("configMapRef", "secretRef")]
+    assert container("worker")["envFrom"] == sources
+    for name in DEPLOYMENTS:
+        ports = {port["name"]: str(port["containerPort"]) for port in container(name)["ports"]}
+        scraped = {"prometheus.io/scrape": "true", "prometheus.io/port": ports["metrics"]}
+        assert TEMPLATES[name]["metadata"]["annotations"] == scraped
+
+
+def test_workers_find_every_triton_pod() -> None:
+    host, _, port = SETTINGS["TRITON_URL"].partition(":")
+    service = named("Service", host)["spec"]
+    assert service["clusterIP"] == "None", "round robin is the client's"
+    ports = {entry["name"]: entry["containerPort"] for entry in container("triton")["ports"]}
+    served = {entry["port"]: ports[entry["targetPort"]] for entry in service["ports"]}
+    # Headless: names lead to the pods themselves, nobody translates ports.
+    assert served == {int(port): int(port)}
+    # Else a client would keep to the pods that were there when it started.
+    assert 60_000 <= int(flags("triton")["--grpc-max-connection-age"]) <= 600_000
 
 
 def test_the_export_fills_what_triton_serves() -> None:
-    (spec,) = [item["spec"]["template"]["spec"] for item in EXPORT if item["kind"] == "Job"]
-    arguments = spec["containers"][0]["args"]
-    served = next(flag for flag in pod("triton")["containers"][0]["args"] if "--model-repository" in flag)
-    assert arguments[arguments.index("--out") + 1] == served.partition("=")[2]
-    claims = {
-        volume["persistentVolumeClaim"]["claimName"]
-        for volume in spec["volumes"]
-        if "persistentVolumeClaim" in volume
+    arguments = container("export")["args"]
+    assert arguments[arguments.index("--out") + 1] == flags("triton")["--model-repository"]
+    mounted = {
+        name: {mount["name"]: mount["mountPath"] for mount in container(name)["volumeMounts"]}["models"]
+        for name in ("export", "triton")
     }
-    assert claims <= {item["metadata"]["name"] for item in OBJECTS if item["kind"] == "PersistentVolumeClaim"}
+    assert mounted == {"export": "/models", "triton": "/models"}
+    for name in mounted:
+        (volume,) = [volume for volume in pod(name)["volumes"] if volume["name"] == "models"]
+        assert volume["persistentVolumeClaim"]["claimName"] == "models"
     # By name: the export is typed and checked in its own environment.
     importlib.import_module("export.__main__")._parser().parse_args(arguments)
 
 
 def test_images_are_pinned() -> None:
-    triton = pod("triton")["containers"][0]["image"]
+    triton = container("triton")["image"]
     assert re.search(r":\d+\.\d+-py3$", triton)
-    assert triton in (FOLDER.parents[1] / "Dockerfile").read_text()
-    assert triton in (FOLDER.parents[1] / "docker-compose.yml").read_text()
-    assert KUSTOMIZATION["images"][0]["name"] == pod("worker")["containers"][0]["image"]
+    assert triton in (ROOT / "Dockerfile").read_text()
+    assert triton in (ROOT / "docker-compose.yml").read_text()
+    for folder, name in ((FOLDER, "worker"), (FOLDER / "export", "export")):
+        (image,) = kustomization(folder)["images"]
+        assert image["name"] == container(name)["image"]
+        assert re.fullmatch(r"\d+\.\d+\.\d+", str(image["newTag"]))
