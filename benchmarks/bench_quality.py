@@ -26,7 +26,7 @@ from worker.adapters.onnx_local import OnnxInpainter
 from worker.imaging.composite import composite
 from worker.imaging.fill_options import FillOptions
 from worker.imaging.ground import Floats
-from worker.imaging.mask import find_region
+from worker.imaging.mask import find_regions
 from worker.imaging.plan import PlanOptions, Route
 from worker.imaging.postprocess import restore
 from worker.imaging.preprocess import Prepared, prepare
@@ -108,14 +108,10 @@ def measure(
     """Erases one page every way."""
     blocks = group_lines(poster.page, poster.lines)
     chosen = tuple(block for block in blocks if any(map(is_chinese, (block.text,))))
-    regions = tuple(
-        find_region(
-            poster.page, block, [line for other in blocks if other is not block for line in other.lines]
-        )
-        for block in chosen
-    )
+    staying = [line for block in blocks if block not in chosen for line in block.lines]
+    regions = find_regions(poster.page, chosen, staying)
     mask = _union(regions, poster.page.shape[:2])
-    kept = [line.polygon for block in blocks if block not in chosen for line in block.lines]
+    kept = [line.polygon for line in staying]
     prepared = prepare(poster.page, chosen, regions, sizes, kept=kept)
     answers = [restore(tile, network(tile.image, tile.mask)) for tile in prepared.tiles]
     network_patches = [patch for patches in answers for patch in patches]

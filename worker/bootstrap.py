@@ -144,7 +144,9 @@ async def _open_pipeline(
         glossary=glossary,
     )
     ports = Ports(MeteredSource(source), MeteredInpainter(inpainter), MeteredStore(store))
-    pipeline = Pipeline(ports, Means(fonts, threads, budget, waiting, desk), options)
+    # As many again are cut, or put back, while those are with the server.
+    most_tiles = 2 * settings.inpaint.triton_max_inflight
+    pipeline = Pipeline(ports, Means(fonts, threads, most_tiles, budget, waiting, desk), options)
     translator_dependency = Dependency("translator", translator_check, _OUTSIDE_FRESH_SECONDS)
     return pipeline, (Dependency("inpainter", inpainter_check), translator_dependency)
 

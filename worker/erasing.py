@@ -7,8 +7,9 @@ from concurrent.futures import Executor
 from typing import Any
 
 from worker import metrics, stages
+from worker.imaging.plan import Window
 from worker.imaging.postprocess import restore
-from worker.imaging.preprocess import Tile
+from worker.imaging.tiles import Tiles
 from worker.job import Patch, Region
 from worker.ports import Inpainter
 from worker.report import Stopwatch
@@ -20,8 +21,11 @@ from worker.waiting import WaitingPatches
 class Eraser:
     """Erases the chosen blocks of pages, any number at once."""
 
-    def __init__(self, inpainter: Inpainter, threads: Executor, waiting: WaitingPatches) -> None:
+    def __init__(
+        self, inpainter: Inpainter, most_tiles: int, threads: Executor, waiting: WaitingPatches
+    ) -> None:
         self._inpainter = inpainter
+        self._held = asyncio.Semaphore(most_tiles)
         self._threads = threads
         self._waiting = waiting
 
@@ -42,16 +46,21 @@ class Eraser:
     async def _patch(
         self, opened: OpenedPage, watch: Stopwatch
     ) -> tuple[tuple[Region, ...], tuple[Patch, ...]]:
-        """Mask and preprocess in a thread, tiles to the model server, postprocess in threads."""
+        """Mask and preprocess in threads, tiles to the model server, postprocess in threads."""
         sizes = await self._inpainter.tile_sizes()
         with watch("mask"):
             regions, prepared = await in_thread(self._threads, stages.mask_page, opened, sizes)
         metrics.count_routes(prepared.routes.values())
         with watch("inpaint"):
             async with asyncio.TaskGroup() as tiles:
-                filling = [tiles.create_task(self._fill(tile)) for tile in prepared.tiles]
+                filling = [
+                    tiles.create_task(self._fill(prepared.tiles, window)) for window in prepared.tiles.windows
+                ]
         return regions, (*prepared.fills, *(patch for task in filling for patch in task.result()))
 
-    async def _fill(self, tile: Tile) -> tuple[Patch, ...]:
-        inpainted = await self._inpainter.inpaint(tile.image, tile.mask)
-        return await in_thread(self._threads, restore, tile, inpainted)
+    async def _fill(self, tiles: Tiles, window: Window) -> tuple[Patch, ...]:
+        """Cut when it is the tile's turn: waiting, it would cost memory that no budget counts."""
+        async with self._held:
+            tile = await in_thread(self._threads, tiles.cut, window)
+            inpainted = await self._inpainter.inpaint(tile.image, tile.mask)
+            return await in_thread(self._threads, restore, tile, inpainted)

@@ -50,6 +50,8 @@ class Means:
     fonts: FontSet
     #: Where pixels are worked on; OpenCV and Pillow let go of the GIL.
     threads: Executor
+    #: Cut, sent or restored at a time.
+    most_tiles: int
     budget: PixelBudget
     waiting: WaitingPatches
     desk: Desk
@@ -62,7 +64,7 @@ class Pipeline:
         self._ports = ports
         self._means = means
         self._options = options
-        self._eraser = Eraser(ports.inpainter, means.threads, means.waiting)
+        self._eraser = Eraser(ports.inpainter, means.most_tiles, means.threads, means.waiting)
 
     async def run(self, job: Job) -> Result:
         """From a job to its result.

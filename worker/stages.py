@@ -13,7 +13,7 @@ import structlog
 from worker.errors import BadOcr
 from worker.imaging import codec
 from worker.imaging.composite import composite, erased_page
-from worker.imaging.mask import find_region
+from worker.imaging.mask import find_regions
 from worker.imaging.preprocess import Prepared, prepare
 from worker.imaging.regions import group_lines
 from worker.job import (
@@ -175,15 +175,7 @@ def mask_page(opened: OpenedPage, tile_sizes: Sequence[int]) -> tuple[tuple[Regi
     """Find the ink of the chosen blocks, fill what needs no network, cut the tiles for the rest."""
     rgb = opened.page.rgb
     staying = [line for block in opened.kept for line in block.lines]
-    regions = tuple(
-        find_region(
-            rgb,
-            block,
-            staying,
-            erased=[line for other in opened.chosen if other is not block for line in other.lines],
-        )
-        for block in opened.chosen
-    )
+    regions = find_regions(rgb, opened.chosen, staying)
     return regions, prepare(rgb, opened.chosen, regions, tile_sizes, kept=[line.polygon for line in staying])
 
 

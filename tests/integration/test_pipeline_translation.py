@@ -59,7 +59,7 @@ class Bench:
         spool = DiskSpool(self._directory / "spool")
         pipeline = Pipeline(
             Ports(LocalSource(1 << 26), self.inpainter, LocalStore(self._directory / "store")),
-            Means(self._fonts, self._threads, PixelBudget(10**8), WaitingPatches(spool, 10**7), self.desk),
+            Means(self._fonts, self._threads, 8, PixelBudget(10**8), WaitingPatches(spool, 10**7), self.desk),
             PipelineOptions(
                 ReadingOptions(10**8, 0.5, show_picture),
                 "{request_id}/{image_id}.{target_language}.{extension}",

@@ -42,6 +42,17 @@ def ink_box(mask: Mask) -> Box:
     return Box(left, top, left + width, top + height)
 
 
+def common(one: Box, other: Box) -> Box:
+    """Where two boxes meet; without area where they do not."""
+    left, top = max(one.left, other.left), max(one.top, other.top)
+    return Box(left, top, max(min(one.right, other.right), left), max(min(one.bottom, other.bottom), top))
+
+
+def inside(box: Box, outer: Box) -> Box:
+    """A box of the page, given inside another one."""
+    return Box(box.left - outer.left, box.top - outer.top, box.right - outer.left, box.bottom - outer.top)
+
+
 def on_page(inner: Box, outer: Box) -> Box:
     """A box given inside another one, on the page."""
     return Box(

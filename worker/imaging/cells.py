@@ -33,13 +33,18 @@ class CellOptions:
 class Cells:
     """A grid over a site, and which cell each of some pixels next to the ink lies in."""
 
-    of_pixels: NDArray[np.intp]
+    of_pixels: NDArray[np.integer]
     #: Which cells hold ink: only those are judged.
     judged: NDArray[np.bool_]
 
     @classmethod
     def under(
-        cls, mask: Mask, rows: NDArray[np.intp], columns: NDArray[np.intp], text_height: float, side: float
+        cls,
+        mask: Mask,
+        rows: NDArray[np.integer],
+        columns: NDArray[np.integer],
+        text_height: float,
+        side: float,
     ) -> Cells:
         """A grid for pixels at some rows and columns."""
         height, width = mask.shape

@@ -121,8 +121,8 @@ def encode(page: Page, rgb: Image) -> Encoded:
     picture = Pillow.fromarray(rgb)
     if page.alpha is not None:
         # text set over a transparent ground must be seen
-        alpha = np.where((rgb != page.rgb).any(axis=2), np.uint8(255), page.alpha)
-        picture.putalpha(Pillow.fromarray(alpha))
+        same = cv2.inRange(cv2.absdiff(rgb, page.rgb), (0, 0, 0), (0, 0, 0))
+        picture.putalpha(Pillow.fromarray(cv2.bitwise_or(page.alpha, cv2.bitwise_not(same))))
     buffer = io.BytesIO()
     try:
         picture.save(buffer, format=name, **_save_options(name, page))
@@ -165,7 +165,8 @@ def _decode_opened(opened: Pillow.Image, payload: bytes, max_pixels: int) -> Pag
     if opened.format != "MPO" and getattr(opened, "n_frames", 1) > 1:
         raise BadImage(f"the {opened.format} has several frames or pages; only still pictures are translated")
     source = _source_format(opened, payload)
-    orientation = opened.getexif().get(_ORIENTATION, 1)
+    # Pillow turns a TIFF itself, as it loads it.
+    orientation = 1 if source.name == "TIFF" else opened.getexif().get(_ORIENTATION, 1)
     icc_profile, dpi = opened.info.get("icc_profile"), _dpi(opened)
     if not (icc_profile and icc_profile[16:20] == b"RGB " and opened.mode != "LAB"):
         icc_profile = None  # a grey or CMYK profile says nothing about the RGB pixels that leave
@@ -215,7 +216,8 @@ def _dpi(opened: Pillow.Image) -> tuple[float, float] | None:
 
 def _ends(payload: bytes) -> bool:
     """Whether a JPEG's scan data is closed; where not, Pillow decides whether anything is missing."""
-    return payload.rfind(b"\xff\xd9") > payload.rfind(b"\xff\xda")
+    end = payload.rfind(b"\xff\xd9")
+    return end >= 0 and payload.find(b"\xff\xda", end) < 0
 
 
 def _decode_jpeg(payload: bytes) -> Image:

@@ -8,11 +8,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.imaging.boxes import on_page
 from worker.imaging.halo import clinging
 from worker.imaging.joined import row_of, told_apart
 from worker.imaging.pixels import (
     beyond,
     both,
+    box_of,
     either,
     less,
     level_at,
@@ -25,7 +27,7 @@ from worker.imaging.pixels import (
 )
 from worker.imaging.quads import filled, grown
 from worker.imaging.scene import MaskOptions, Scene
-from worker.job import Image, Mask
+from worker.job import Box, Image, Mask
 
 #: Which of the combinations of four bits count for what: all; those with the first bit, the second, both of
 #: these, the third, the fourth.
@@ -117,14 +119,29 @@ def _in_row(scene: Scene, looks: Looks, options: MaskOptions) -> Looks:
 
 
 def _sorted(scene: Scene, looks: Looks, options: MaskOptions, least_bold: float = 0.0) -> _Sorted:
-    count, labels = parts(looks.candidates)
-    core = -options.core * min(scene.frame.length, scene.frame.height) / 2
-    core_of_line = filled([grown(scene.quad, core, core, scene.frame)], scene.crop)
-    # which of four areas a pixel lies in, as bits: one pass counts each component's pixels for all of them
-    places = (
-        (both(scene.inside, looks.allowed) & 1) | (looks.bold & 2) | (~looks.allowed & 4) | (core_of_line & 8)
+    box = box_of(looks.candidates, 0)
+    whole = [np.zeros_like(looks.candidates) for _ in range(4)]
+    if box.width:
+        labels, kinds = _kinds(scene, looks, box, options, least_bold)
+        for mask, kind in zip(whole, kinds, strict=True):
+            if kind.any():
+                mask[box.slices] = those(kind, labels)
+    return _Sorted(*whole)
+
+
+def _kinds(
+    scene: Scene, looks: Looks, box: Box, options: MaskOptions, least_bold: float
+) -> tuple[NDArray[np.int32], tuple[NDArray[np.bool_], ...]]:
+    """The components in a box, and which are ink, joined, others' and doubtful; see `_Sorted`."""
+    candidates, bold, allowed, inside = (
+        mask[box.slices] for mask in (looks.candidates, looks.bold, looks.allowed, scene.inside)
     )
-    inked = np.flatnonzero(looks.candidates != 0)
+    count, labels = parts(candidates)
+    core = -options.core * min(scene.frame.length, scene.frame.height) / 2
+    core_of_line = filled([grown(scene.quad, core, core, scene.frame)], on_page(box, scene.crop))
+    # which of four areas a pixel lies in, as bits: one pass counts each component's pixels for all of them
+    places = (both(inside, allowed) & 1) | (bold & 2) | (~allowed & 4) | (core_of_line & 8)
+    inked = np.flatnonzero(candidates != 0)
     cells = labels.ravel()[inked] * 16 + places.ravel()[inked]
     counts = np.bincount(cells, minlength=16 * count).reshape(count, 16)
     area, own, strong, own_strong, outside, in_core = _SUMS @ counts.T.astype(np.float32)
@@ -133,17 +150,8 @@ def _sorted(scene: Scene, looks: Looks, options: MaskOptions, least_bold: float 
     # what leaves the line's reach has run together with something else; where it merely grazes the box, it
     # is none of the line's
     part = seeded & ~whole & (in_core > 0)
-    doubtful = whole & (own < options.own_at_edge * area)
     others = (strong > 0) & ~whole & ~part
-    kinds = np.packbits((whole, part, others, doubtful), axis=0, bitorder="little")[0]
-    found = np.asarray(np.take(kinds, labels), np.uint8)
-    return _Sorted(*(_with_bit(found, kinds, bit) for bit in (1, 2, 4, 8)))
-
-
-def _with_bit(found: Mask, kinds: NDArray[np.uint8], bit: int) -> Mask:
-    if not (kinds & bit).any():
-        return np.zeros_like(found)
-    return beyond(both(found, np.full_like(found, bit)), 0)
+    return labels, (whole, part, others, whole & (own < options.own_at_edge * area))
 
 
 def _side_of_ink(scene: Scene, looks: Looks, settled: Mask, unsure: Mask) -> Mask | None:
@@ -169,7 +177,7 @@ def _side_of_ink(scene: Scene, looks: Looks, settled: Mask, unsure: Mask) -> Mas
     if np.count_nonzero(off[certain] @ axis > 0) < 0.5 * np.count_nonzero(certain):
         axis = -axis
     signed = cv2.subtract(scene.pixels, looks.plain, dtype=cv2.CV_16S)
-    return np.where(cv2.transform(signed, axis[None]) > 0, 255, 0).astype(np.uint8)
+    return np.asarray(cv2.inRange(cv2.transform(signed, axis[None]), 1, 255 * 3), np.uint8)
 
 
 def _on_side(scene: Scene, looks: Looks, candidates: Mask, side: Mask, options: MaskOptions) -> Looks:

@@ -67,10 +67,24 @@ def blend(rgb: Image, patch: Patch, left: int = 0, top: int = 0) -> None:
         slice(y0 + top - box.top, y1 + top - box.top),
         slice(x0 + left - box.left, x1 + left - box.left),
     )
-    alpha = patch.alpha[inner][..., None].astype(np.uint16)
-    under = rgb[y0:y1, x0:x1]
-    mixed = patch.rgb[inner].astype(np.uint16) * alpha + under * (255 - alpha)
-    under[...] = (mixed + 127) // 255  # rounds to nearest; exact for alpha 0 and 255
+    over, alpha, under = patch.rgb[inner], patch.alpha[inner], rgb[y0:y1, x0:x1]
+    if cv2.countNonZero(cv2.inRange(alpha, 1, 254)):
+        under[...] = _mixed(over, under, alpha)
+    else:
+        cv2.copyTo(over, alpha, under)
+
+
+def _mixed(over: Image, under: Image, alpha: NDArray[np.uint8]) -> Image:
+    """One image over another, rounded to the nearest level; exact for alpha 0 and 255."""
+    share = np.asarray(cv2.merge((alpha, alpha, alpha)), np.uint8)
+    mixed, rest = over.astype(np.uint16), under.astype(np.uint16)
+    mixed *= share
+    rest *= np.bitwise_not(share, out=share)
+    mixed += rest
+    mixed += 128
+    mixed += mixed >> 8  # with the next line: divided by 255
+    mixed >>= 8
+    return mixed.astype(np.uint8)
 
 
 def feathered(mask: Mask, feather: int) -> NDArray[np.uint8]:

@@ -1,12 +1,14 @@
 """Thin lines that run under the ink: a ring on a gradient, a rule, a speed line.
 
 What such a line adds to the surface is seen where it goes in and where it comes out again. Ends that point at
-each other are joined by a cubic curve that carries the line's own profile across; an end without a partner
+each other are joined by the circle or straight line that both, and what else is seen of the line, lie on;
+where there is none, by a cubic curve. It carries the line's own profile across; an end without a partner
 fades out.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import cv2
@@ -14,8 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging.ground import Floats
-from worker.imaging.line_ends import FINE, CurveOptions, End, axis_of, find_ends, places, within
+from worker.imaging.line_ends import CurveOptions, find_ends, within
+from worker.imaging.traces import FINE, End, axis_of, beside, circle, places
 from worker.job import Mask
+
+#: Px by which the halves of two ends' cross sections may differ.
+_MOST_WIDER = 2
 
 
 def continued_curves(
@@ -40,13 +46,15 @@ def continued_curves(
     if not ends or len(ends) > options.most_ends:
         return None
     added = np.zeros_like(residual)
-    partners = dict(_pairs(ends, text_height, options))
-    joined = set(partners.values())
-    for index, end in enumerate(ends):
-        if index in partners:
-            _draw(added, end, ends[partners[index]])
-        elif index not in joined and end.is_long:
-            _draw(added, end, end.ahead(options.fade * text_height))
+    pairs = [(ends[one], ends[two]) for one, two in _pairs(ends, text_height, options)]
+    joined = {id(end) for pair in pairs for end in pair}
+    for start, stop in pairs:
+        lines = {start.line, stop.line}
+        beyond = [end.trace for pair in pairs if lines & {pair[0].line, pair[1].line} for end in pair]
+        _draw(added, start, stop, np.concatenate(beyond))
+    for end in ends:
+        if end.is_long and id(end) not in joined:
+            _draw(added, end, end.ahead(options.fade * text_height), end.trace[:0])
     return added
 
 
@@ -62,8 +70,15 @@ def _pairs(ends: list[End], text_height: float, options: CurveOptions) -> Iterat
     most = np.maximum(np.maximum(strengths[one].sum(axis=1), strengths[two].sum(axis=1)), 1)
     unlike = np.abs(strengths[one] - strengths[two]).sum(axis=1) / most
     least = np.where(distance > options.close, options.least_cosine, 0.0)
-    together = (cosines.min(axis=0) >= least) & (distance <= options.farthest * text_height)
-    together &= (unlike <= options.most_difference) & ((signs[one] * signs[two]).sum(axis=1) > 0)
+    together = (cosines.min(axis=0) >= least) & (unlike <= options.most_difference)
+    together &= (signs[one] * signs[two]).sum(axis=1) > 0
+    halves, long = (np.array([getattr(end, name) for end in ends]) for name in ("half", "is_long"))
+    together &= np.abs(halves[one] - halves[two]) <= _MOST_WIDER
+    turns = (directions[one] - directions[two])[:, ::-1] * way  # into the way, and out of it
+    winding = np.abs(turns[:, 1] - turns[:, 0]) / distance
+    together &= (winding <= options.most_winding) | (distance <= options.close)
+    sure = long[one] & long[two] & (winding <= options.hardly_winding)
+    together &= distance <= np.where(sure, options.farthest_sure, options.farthest) * text_height
     cost = 2 - cosines.sum(axis=0) + 0.1 * distance / text_height + 0.3 * unlike
     taken: set[int] = set()
     for pair in np.flatnonzero(together)[np.argsort(cost[together], kind="stable")]:
@@ -73,21 +88,11 @@ def _pairs(ends: list[End], text_height: float, options: CurveOptions) -> Iterat
             yield first, second
 
 
-def _draw(added: Floats, start: End, stop: End) -> None:
-    """Carries a line from one end to the other."""
-    length = float(np.hypot(*(stop.point - start.point)))
-    t = np.linspace(0, 1, max(int(length), 2), dtype=np.float32)[:, None]
-    one, two = start.point + start.direction * length / 3, stop.point + stop.direction * length / 3
-    way = (
-        (1 - t) ** 3 * start.point + 3 * (1 - t) ** 2 * t * one + 3 * (1 - t) * t**2 * two + t**3 * stop.point
-    )
+def _draw(added: Floats, start: End, stop: End, beyond: Floats) -> None:
+    """Carries a line from one end to the other; the middles of what is seen of it elsewhere may guide it."""
     half = max(start.half, stop.half)
-    back = np.arange(1, half + 2, dtype=np.float32)[:, None]  # the ink's edge lies aslant
-    way = np.concatenate(
-        [start.point - back[::-1] * start.direction, way, stop.point - back * stop.direction]
-    )
-    t = np.concatenate([np.zeros_like(back), t, np.ones_like(back)])
-    heading = np.gradient(way, axis=0)
+    way, t = _way(start, stop, half, beyond)
+    heading = np.concatenate([way[1:2] - way[:1], way[2:] - way[:-2], way[-1:] - way[-2:-1]])
     heading /= np.maximum(np.hypot(heading[:, 0], heading[:, 1]), 1e-6)[:, None]
     rows, columns, nearest = _beside(way, half, added.shape[:2])
     offset = np.stack([columns, rows], axis=1) - way[nearest]
@@ -99,6 +104,34 @@ def _draw(added: Floats, start: End, stop: End) -> None:
     line[((nearest == 0) | (nearest == len(way) - 1)) & (np.abs(along) >= 1)] = 0
     there = added[rows, columns]
     added[rows, columns] = np.where(np.abs(line) > np.abs(there), line, there)
+
+
+def _way(start: End, stop: End, half: int, beyond: Floats) -> tuple[Floats, Floats]:
+    """The way between two ends and a little beyond, (N, 2), and each point's share of it, (N, 1).
+
+    The ink's edge lies aslant: what it hides of a line begins before its point.
+    """
+    chord = stop.point - start.point
+    length = max(float(np.hypot(*chord)), 1.0)
+    before, after = (half + 1 + math.ceil(end.cut) for end in (start, stop))
+    along = np.linspace(0, length, max(int(length), 2), dtype=np.float32)
+    along = np.concatenate([np.arange(-before, 0), along, length + np.arange(1, after + 1)], dtype=np.float32)
+    t = np.clip(along / length, 0, 1)[:, None]
+    frame = np.array((chord, (-chord[1], chord[0])), np.float32) / np.float32(length)
+    for seen in (beyond, np.concatenate([start.trace, stop.trace])):
+        round_ = circle((seen - start.point) @ frame.T, length) if len(beyond) else None
+        aside = None if round_ is None else beside(round_, along)
+        if aside is not None:
+            return start.point + np.stack([along, aside], axis=1) @ frame, t
+    turn = float((start.direction - stop.direction) @ chord) / (2 * length)
+    handle = 2 * length / (3 * max(1 + turn, 1.0))  # so long that even ends make an arc
+    one, two = start.point + start.direction * handle, stop.point + stop.direction * handle
+    way = (
+        (1 - t) ** 3 * start.point + 3 * (1 - t) ** 2 * t * one + 3 * (1 - t) * t**2 * two + t**3 * stop.point
+    )
+    way[:before] = start.point + along[:before, None] * start.direction
+    way[-after:] = stop.point - (along[-after:, None] - length) * stop.direction
+    return way, t
 
 
 def _beside(
@@ -125,10 +158,10 @@ def _beside(
 
 def _across(profile: Floats, offset: Floats) -> Floats:
     """A profile's values at signed distances from the line's middle, (N, 3)."""
-    half = len(profile) // 2
-    at = np.arange(-half, half + 1) / FINE
-    values = [np.interp(offset, at, profile[:, channel], 0, 0) for channel in range(3)]
-    return np.stack(values, axis=-1).astype(np.float32)
+    at = np.clip(offset * FINE + len(profile) // 2, 0, len(profile) - 1)  # it ends in 0 on both sides
+    before = np.minimum(at.astype(np.intp), len(profile) - 2)
+    share = (at - before).astype(np.float32)[:, None]
+    return np.asarray((1 - share) * profile[before] + share * profile[before + 1], np.float32)
 
 
 def lines_beside(

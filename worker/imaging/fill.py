@@ -81,7 +81,7 @@ def _tried(
     ring = Ring.within(site, away, within)
     if ring is None:
         return None
-    points = ring.points(2)
+    points = ring.points(options.highest_order)
     plain = ground.fit(points, 0)
     surface, surfaces = None, [plain]
     one_colour = is_flat(plain, points, options)
@@ -90,16 +90,28 @@ def _tried(
     if surface is None and not (one_colour and plain.inliers > options.mostly):
         if within not in judged and is_rough(site, away, options):
             return None
-        surfaces = candidates(plain, ring.points(options.highest_order), options)
+        surfaces = candidates(plain, points, options)
         surface = ring.lies_on(surfaces, judged, options)
-    if surface is None:
-        return _Tried(surfaces[-1], holds=False, filled=None)
-    filled = _filled(site, surface, away, within, options)
-    if filled is not None:
-        return _Tried(surface, holds=True, filled=filled)
+    filled = None if surface is None else _filled(site, surface, away, within, options)
+    if filled is None and _is_near(surfaces[-1], options):
+        finest = ring.lies_on(
+            [ground.fit(ring.points(options.finest_order), options.finest_order)], judged, options
+        )
+        filled = None if finest is None else _filled(site, finest, away, within, options)
+    if surface is None or filled is not None:
+        return _Tried(surface or surfaces[-1], filled is not None, filled)
     left = ground.grey(surface.leaves(site.pixels, surface.over(site.box.width, site.box.height)))
     structure = _structure(left, (away <= within) & site.free, surface.sigma, options)
     return _Tried(surface, holds=True, filled=None, structure=structure)
+
+
+def _is_near(surface: Surface, options: FillOptions) -> bool:
+    """Whether a quiet ground lies so near to the highest order that a finer one may hold."""
+    return (
+        surface.order == options.highest_order
+        and surface.sigma <= options.quiet
+        and surface.inliers >= options.nearly
+    )
 
 
 def _without_lines(site: Site, surface: Surface, away: Floats, options: FillOptions) -> Site | None:
@@ -137,20 +149,21 @@ def fill_drawing(site: Site, options: FillOptions) -> Image | None:
 def _filled(site: Site, surface: Surface, away: Floats, within: int, options: FillOptions) -> Image | None:
     """The ground that a surface tells, with its lines and grain; None where it is more than that."""
     noise, shape = surface.sigma, (site.box.width, site.box.height)
-    levels = surface.levels(*shape)
-    crossed = is_crossed(site, ground.departure(site.pixels, levels), noise, options)
+    plain = surface.over(*shape) if noise > options.least_noise else None
+    levels = surface.levels(*shape) if plain is None else _levels(plain)
+    touching, crossed = _crossings(site, ground.departure(site.pixels, levels), noise, options)
     if noise <= options.least_noise and not crossed:
         return levels
     if crossed and noise > options.most_crossed:
         return None
-    plain = surface.over(*shape)
+    plain = surface.over(*shape) if plain is None else plain
     residual = surface.leaves(site.pixels, plain)
-    if crossed:
+    if crossed or (touching and noise <= options.most_crossed):
         limit = max(options.outlier_sigmas * noise, options.crossing_levels)
         lines = continued_curves(residual, site.mask, site.free, limit, site.text_height, options.curves)
-        if lines is None:
+        if lines is None and crossed:
             return None
-        plain = plain + lines
+        plain = plain if lines is None else plain + lines
         levels = _levels(plain)
     ring = (away <= within) & site.free
     if noise >= 1.0 and _structure(ground.grey(residual), ring, noise, options) > 1:
@@ -167,9 +180,9 @@ def _grain(
 ) -> Floats | None:
     """Noise like that of the ground around the ink."""
     wide, _, rim = options.px_rings(site.text_height)
-    calm = (away > rim) & (away <= wide) & site.free  # JPEG's ripples around ink are no grain
-    calm &= ground.departure(residual) < 4 * max(noise, 0.5)
-    source = calm if np.count_nonzero(calm) >= options.fewest_calm else ring
+    plain = (ground.departure(residual) < 4 * max(noise, 0.5)) & site.free
+    calm = (away > rim) & (away <= wide) & plain  # JPEG's ripples around ink are no grain
+    source = calm if np.count_nonzero(calm) >= options.fewest_calm else ring & plain
     random = np.random.default_rng((site.box.left, site.box.top, site.box.width, site.box.height))
     return grain.grow(residual, source, site.mask, random)
 
@@ -187,11 +200,16 @@ def is_crossed(site: Site, departure: Floats | Image, noise: float, options: Fil
         noise: The departures' usual deviation, in levels.
         options: Limits.
     """
+    return _crossings(site, departure, noise, options)[1]
+
+
+def _crossings(site: Site, departure: Floats | Image, noise: float, options: FillOptions) -> tuple[int, bool]:
+    """How many things lead from outside to the ink, and whether one crosses it."""
     limit = max(options.outlier_sigmas * noise, options.crossing_levels)
     departing = (departure > limit) & site.free
     touching = grown(site.mask, 1)
     if not (departing & touching).any():
-        return False
+        return 0, False
     beyond = max(options.least_crossing, options.px_rings(site.text_height)[1])
     near = (departing & grown(site.mask, beyond + 2)).view(np.uint8)
     count, labels = cv2.connectedComponents(near, connectivity=8)
@@ -199,21 +217,21 @@ def is_crossed(site: Site, departure: Floats | Image, noise: float, options: Fil
     leaves = np.bincount(labels[~grown(site.mask, beyond)], minlength=count)[1:] > 0
     # a line goes in and comes out again, an edge lies along the ink; a neighbour only touches it
     if bool((contact > options.longest_hidden * site.text_height).any()):
-        return True  # most of it lies under the ink
+        return 1, True  # most of it lies under the ink
     contact = contact[leaves]
-    if np.count_nonzero(contact) >= 2:
-        return True
-    return bool((contact > options.longest_contact * site.text_height).any())
+    count = int(np.count_nonzero(contact))
+    return count, count >= 2 or bool((contact > options.longest_contact * site.text_height).any())
 
 
 def _structure(residual: Floats, ring: NDArray[np.bool_], noise: float, options: FillOptions) -> float:
     """How much of what the surface leaves over is a pattern: more than 1 is no noise."""
-    valid = (ring & (np.abs(residual) < options.outlier_sigmas * noise)).astype(np.float32)
-    share = cv2.blur(valid, (7, 7))
-    mean = cv2.blur(residual * valid, (7, 7)) / np.maximum(share, 1e-6)
-    whole = (share > 0.7) & ring
+    valid = ring & (np.abs(residual) < options.outlier_sigmas * noise)
+    known = cv2.boxFilter(valid.view(np.uint8), cv2.CV_8U, (7, 7), normalize=False)
+    whole = (known > 0.7 * 7 * 7) & ring
     if np.count_nonzero(whole) < 50:
         return 0.0
-    spread = float(residual[valid > 0].std())
+    mean = ground.local_mean(residual, valid, 7)
+    spread = float(residual[valid].std())
     most = options.most_weave if spread > options.loud else options.most_structure
-    return float(mean[whole].std()) / max(most * spread, options.visible_structure)
+    visible = options.quiet_structure if noise <= options.quiet else options.visible_structure
+    return float(mean[whole].std()) / max(most * spread, visible)

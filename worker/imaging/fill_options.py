@@ -25,6 +25,11 @@ class FillOptions:
     most_near: int = 20
     #: Highest order tried; a cubic follows a radial gradient under a headline within a level.
     highest_order: int = 3
+    #: The order tried where a ground of at most so much noise lies near that, yet not on it: a gradient that
+    #: ends in one colour.
+    finest_order: int = 5
+    quiet: float = 1.6
+    nearly: float = 0.97
     #: Mean misfit in levels at which one colour needs no gradient (or no trend of `level` is left), and
     #: a quadratic no cubic (rounding leaves 0.25 for one channel and 0.38 for the worst of three).
     flat: float = 0.08
@@ -64,7 +69,9 @@ class FillOptions:
     #: The same for noise of more than `loud` levels: a weave.
     most_weave: float = 0.28
     loud: float = 6.0
-    visible_structure: float = 1.2  #: levels; structure of a smaller deviation is not seen
+    #: Levels; structure of a smaller deviation is not seen, on a quiet ground and under noise.
+    quiet_structure: float = 0.9
+    visible_structure: float = 1.2
     #: So many times as much is structure whatever the ring.
     clear_structure: float = 1.2
 

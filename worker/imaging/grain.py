@@ -40,7 +40,7 @@ def grow(residual: Floats, ring: NDArray[np.bool_], mask: Mask, random: np.rando
 
     Args:
         residual: What the surface leaves over, (H, W, 3).
-        ring: Ground pixels that the noise is learned from, (H, W).
+        ring: Ground pixels that the noise is learned from, (H, W); nothing else stands there.
         mask: Where it is needed; what is returned elsewhere has no meaning.
         random: Seeded by the caller, so that the same page gives the same pixels.
     """
@@ -54,18 +54,23 @@ def grow(residual: Floats, ring: NDArray[np.bool_], mask: Mask, random: np.rando
     few = few[distance < limit]
     if len(few) < _FEWEST:
         return None
-    covariance = np.cov(pixels[few].T) - np.eye(3) / 12  # rounding to whole levels adds the twelfth again
-    deviation = float(np.sqrt(max(covariance.diagonal().max(), 0)))
-    if deviation < _LEAST:
+    if _covariance(pixels[few]).diagonal().max() < _LEAST**2:
         return None
-    if deviation >= _VISIBLE:
+    residual = np.asarray(cv2.subtract(residual, _unevenness(residual, ring)), np.float32)
+    pixels = residual.reshape(-1, 3)
+    covariance = _covariance(pixels[few])
+    power = float(covariance.diagonal().max())
+    if power < _LEAST**2:
+        return None
+    if power >= _VISIBLE**2:
         copied = _copied(residual, ring & (ground.departure(residual) < limit), mask, random)
         if copied is not None:
             return copied
     width = ring.shape[1]
     within, above = few[few % width < width - 1], few[few < ring.size - width]
-    across = _softness(pixels, within[ring.ravel()[within + 1]], 1, limit)
-    down = _softness(pixels, above[ring.ravel()[above + width]], width, limit)
+    known = ring.ravel()
+    across = _softness(pixels, within[known[within + 1]], 1)
+    down = _softness(pixels, above[known[above + width]], width)
     noise = np.zeros_like(residual)
     box = ink_box(mask)
     noise[box.slices] = _drawn(box.height, box.width, covariance, (across, down), random)
@@ -93,6 +98,12 @@ def removed(noisy: Image, smooth: Image, mask: Mask, seed: tuple[int, ...]) -> N
     return whole
 
 
+def _covariance(pixels: Floats) -> NDArray[np.float64]:
+    """Of some noise between channels, (N, 3) → (3, 3); rounding to whole levels adds its own again."""
+    apart = pixels - pixels.mean(axis=0)
+    return np.asarray(apart.T @ apart, np.float64) / (len(apart) - 1) - np.eye(3) / 12
+
+
 def _drawn(
     height: int,
     width: int,
@@ -113,7 +124,7 @@ def _drawn(
     return np.asarray(np.tile(mixed, tiles)[:height, :width], np.float32)
 
 
-def _softness(pixels: Floats, places: NDArray[np.intp], step: int, limit: float) -> float:
+def _softness(pixels: Floats, places: NDArray[np.intp], step: int) -> float:
     """Sigma in px of the blur that gives white noise the correlation seen between neighbours.
 
     White noise under a Gaussian blur of sigma s has the correlation exp(-1 / (4 s²)) at a distance of one px.
@@ -122,11 +133,8 @@ def _softness(pixels: Floats, places: NDArray[np.intp], step: int, limit: float)
         pixels: The noise, (N, 3).
         places: Which of them are compared with those `step` further on.
         step: 1 for neighbours in a row, the width for those in a column.
-        limit: Levels beyond which a neighbour is no noise.
     """
-    beside = pixels[places + step]
-    noise = ground.largest(beside.T) < limit
-    one, two = (pixels[places[noise]] @ _GREY, beside[noise] @ _GREY)
+    one, two = (pixels[each] @ _GREY for each in (places, places + step))
     power = float(one @ one + two @ two) / 2
     correlation = float(one @ two) / power if power > 0 else 0.0
     return float(np.sqrt(-1 / (4 * np.log(min(correlation, 0.9))))) if correlation > 0.05 else 0.0
@@ -153,7 +161,6 @@ def _copied(
             break
     else:
         return None
-    residual = np.asarray(cv2.subtract(residual, _unevenness(residual, donors)), np.float32)
     noise = np.zeros_like(residual)
     box = ink_box(mask)
     rows = np.minimum(np.arange(box.top, box.bottom, height), mask.shape[0] - height)
@@ -181,11 +188,20 @@ def _copied(
 def _unevenness(residual: Floats, donors: NDArray[np.bool_]) -> Floats:
     """What is no grain but the ground's slow changes: pieces of it would show as patches."""
     height, width = donors.shape
-    shape = (-(-width // _COARSE), -(-height // _COARSE))
+    down, across = -(-height // _COARSE), -(-width // _COARSE)
     seen = donors.view(np.uint8)
-    share = cv2.resize(seen.astype(np.float32), shape, interpolation=cv2.INTER_AREA)
-    total = cv2.resize(cv2.copyTo(residual, seen), shape, interpolation=cv2.INTER_AREA)
+    share, total = (
+        cv2.resize(  # whole cells of whole pixels are averaged in a quarter of the time
+            cv2.copyMakeBorder(
+                each, 0, down * _COARSE - height, 0, across * _COARSE - width, cv2.BORDER_CONSTANT
+            ),
+            (across, down),
+            interpolation=cv2.INTER_AREA,
+        )
+        for each in (seen.astype(np.float32), cv2.copyTo(residual, seen))
+    )
     share = cv2.blur(share, (3, 3))  # over cells and their neighbours: the grain's own mean is smaller there
     total = cv2.blur(total, (3, 3))
     means = total / np.maximum(share, np.float32(1e-3))[..., None]
-    return np.asarray(cv2.resize(means, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    whole = cv2.resize(means, (across * _COARSE, down * _COARSE), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(whole[:height, :width], np.float32)

@@ -23,7 +23,7 @@ MAX_TO_SIGMA = 1.1
 #: The same for the 30th percentile of the largest departures.
 PERCENTILE_30_TO_SIGMA = 1.9
 #: Powers (of x, of y) of the terms, in order; a surface of order n uses the first (n + 1)(n + 2) / 2.
-_POWERS = ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2), (3, 0), (2, 1), (1, 2), (0, 3))
+_POWERS = tuple((total - y, y) for total in range(6) for y in range(total + 1))
 #: Points a fit looks at; more change the surface by less than a hundredth of a level.
 MOST_POINTS = 1000
 #: Values that a quantile is read off.
@@ -81,21 +81,24 @@ class Surface:
 
     def levels(self, width: int, height: int) -> Image:
         """The same, rounded to whole levels."""
-        colour = self._one_colour(width, height)
-        if colour is not None:
-            row = np.tile(colour, width)  # whole rows are copied faster than single colours
+        low, high = (np.rint(limit.clip(0, 255)) for limit in self._limits(width, height))
+        if (low == high).all():
+            row = np.tile(low.astype(np.uint8), width)  # whole rows are copied faster than single colours
             return np.tile(row, (height, 1)).reshape(height, width, 3)
         plain = self.over(width, height)
-        return cv2.convertScaleAbs(np.maximum(plain, 0, out=plain)).astype(np.uint8, copy=False)
+        if not low.all():
+            np.maximum(plain, 0, out=plain)
+        return cv2.convertScaleAbs(plain).astype(np.uint8, copy=False)
 
-    def _one_colour(self, width: int, height: int) -> Image | None:
-        """The whole levels that the surface has all over a box, where it bends by less than rounding."""
+    def _limits(self, width: int, height: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Levels below and above which no channel lies anywhere in a box."""
+        if self.order == 0:
+            return self.coefficients[0], self.coefficients[0]
         u = max(self.origin[0], width - 1 - self.origin[0]) / self.scale
         v = max(self.origin[1], height - 1 - self.origin[1]) / self.scale
         farthest = np.array([u**x * v**y for x, y in _POWERS[: len(self.coefficients)]])
         bend = farthest[1:] @ np.abs(self.coefficients[1:])
-        low, high = (np.rint(self.coefficients[0] + step).clip(0, 255) for step in (-bend, bend))
-        return low.astype(np.uint8) if (low == high).all() else None
+        return self.coefficients[0] - bend, self.coefficients[0] + bend
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,7 +133,7 @@ def fit(points: Points, order: int) -> Surface:
 
     Args:
         points: Where the ground was seen; made for this order or a higher one.
-        order: 0 one colour, 1 a plane, 2 and 3 curved gradients.
+        order: 0 one colour, 1 a plane, 2 and more curved gradients.
     """
     channels = points.channels
     if order == 0:
@@ -184,8 +187,10 @@ def surface_of(x: NDArray[np.integer], y: NDArray[np.integer], colours: Image, f
         colours: (N, 3).
         flat: Share of the pixels.
     """
-    middle = _median(np.ascontiguousarray(colours.T))
-    if float((colours == middle).all(axis=1).mean()) >= flat:
+    channels = np.ascontiguousarray(colours.T)
+    middle = _median(channels)
+    red, green, blue = (channel == level for channel, level in zip(channels, middle, strict=True))
+    if np.count_nonzero(red & green & blue) >= flat * len(colours):
         return Surface(0, middle[None], (0.0, 0.0), 1.0, sigma=0.0, inliers=1.0, misfit=0.0)
     return fit(Points.of(x, y, colours.astype(np.float32), 2), 2)
 

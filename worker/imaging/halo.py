@@ -72,10 +72,7 @@ def shade(scene: Scene, ink: Mask, options: MaskOptions) -> int:
     if not rows.size:
         return 0
     step = np.minimum(np.ceil(apart[rows, columns]), widest + 1).astype(np.intp)
-    along = scene.frame.along if scene.frame.length > scene.frame.height else scene.frame.across
-    place = columns * along[0] + rows * along[1]
-    part = ((place - place.min()) * (_PARTS / (np.ptp(place) + 1))).astype(np.intp)
-    levels, cells = grey[rows, columns], part * (widest + 2) + step
+    levels, cells = grey[rows, columns], _part(scene, columns, rows) * (widest + 2) + step
     count, total = (
         np.bincount(cells, weights, _PARTS * (widest + 2)).reshape(_PARTS, -1) for weights in (None, levels)
     )
@@ -87,6 +84,29 @@ def shade(scene: Scene, ink: Mask, options: MaskOptions) -> int:
     agreeing = np.maximum((of_parts > limit).sum(axis=0), (of_parts < -limit).sum(axis=0))
     shaded = (agreeing >= _PARTS - 1) & (np.abs(of_all) > limit)
     return 1 + int(shaded.argmin()) if shaded[0] else 0
+
+
+def all_along(
+    scene: Scene, columns: NDArray[np.intp], rows: NDArray[np.intp], levels: NDArray[np.floating]
+) -> bool:
+    """Whether pixels depart in all pieces of the line but one by at least half of what they do on the mean.
+
+    Args:
+        scene: The line.
+        columns: Of the pixels, N.
+        rows: Of the pixels, N.
+        levels: How far each departs to the side to which most do.
+    """
+    part = _part(scene, columns, rows)
+    count, total = (np.bincount(part, weights, _PARTS) for weights in (None, levels))
+    return int(np.count_nonzero(total > 0.5 * levels.mean() * count)) >= _PARTS - 1
+
+
+def _part(scene: Scene, columns: NDArray[np.intp], rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """In which of the pieces along the line pixels lie."""
+    along = scene.frame.along if scene.frame.length > scene.frame.height else scene.frame.across
+    place = columns * along[0] + rows * along[1]
+    return np.asarray((place - place.min()) * (_PARTS / (np.ptp(place) + 1)), np.intp)
 
 
 def _from_last(total: NDArray[np.number], count: NDArray[np.number]) -> NDArray[np.floating]:

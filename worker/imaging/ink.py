@@ -14,7 +14,7 @@ import numpy as np
 
 from worker.imaging import ground
 from worker.imaging.components import STRONG, Looks, components
-from worker.imaging.halo import plain_rim, shade, without_lights
+from worker.imaging.halo import all_along, plain_rim, shade, without_lights
 from worker.imaging.ownership import shared_out
 from worker.imaging.pixels import (
     beyond,
@@ -56,23 +56,29 @@ class Ink:
     others: Mask
     #: The ground's surface, where there is one.
     plain: Image | None = None
-    #: Px of an outline in one of the ground's own colours.
+    #: Px of an outline in one of the ground's own colours, and of a shadow that a busy ground hides.
     rim: int = 0
+    shade: int = 0
     #: Whether more of the line departs from the ground than was taken for ink.
     doubtful: bool = False
+    #: Levels up to which a departure may be the ground's noise.
+    faint: float = 0.0
 
-    def faint_end(self, pixels: Image, mask: Mask, options: MaskOptions) -> int:
+    def faint_end(self, scene: Scene, mask: Mask, options: MaskOptions) -> int:
         """How many px of a shadow's end lie outside a mask: no pixel shows it, all together do."""
         if self.plain is None or self.noise > options.noisy:
             return 0
         for px in range(options.longest_end):
             wider = widened(mask, _RIM[px % 2])
             columns, rows = some_of(less(less(wider, mask), self.others), _POINTS)
-            off = pixels[rows, columns].astype(np.int16) - self.plain[rows, columns]
+            off = scene.pixels[rows, columns].astype(np.int16) - self.plain[rows, columns]
             # what crosses it is not the shadow's
             off = off.clip(-options.end_levels, options.end_levels)
-            if not off.size or np.abs(off.mean(axis=0)).max() <= options.end_bias:
+            mean = off.mean(axis=0) if off.size else np.zeros(3)
+            if np.abs(mean).max() <= options.end_bias:
                 return px
+            if px == 0 and not all_along(scene, columns, rows, off @ mean):
+                return 0  # the ground's own shades, which the surface does not quite fit
             mask = wider
         return 0
 
@@ -124,13 +130,16 @@ def departures(scene: Scene, ring_reach: float, ink_reach: float, options: MaskO
     if not rim:
         rim = _outline_beside(scene, mask, both(bold, others), options)
     doubtful = sigma > options.busy or behind > cv2.countNonZero(both(mask, scene.inside))
-    return Ink(mask, departure, ripples, sigma, scene.foreign, others, plain, rim, doubtful)
+    return Ink(mask, departure, ripples, sigma, scene.foreign, others, plain, rim, 0, doubtful, faint)
 
 
 def _outline_beside(scene: Scene, ink: Mask, things: Mask, options: MaskOptions) -> int:
     """Px of an outline that only what it covers beside the line shows; 0 where it may be ground as well."""
+    least = options.printed * cv2.countNonZero(scene.inside)
+    if cv2.countNonZero(things) <= least:
+        return 0
     area = either(scene.inside, less(scene.grown(options.polygon_growth), scene.own))
-    if cv2.countNonZero(both(things, area)) <= options.printed * cv2.countNonZero(scene.inside):
+    if cv2.countNonZero(both(things, area)) <= least:
         return 0
     rim = plain_rim(scene, ink, area, options)
     return rim if rim >= options.outline else 0
@@ -143,11 +152,12 @@ def _ripples(
     weakest = max(3.5 * sigma, options.ripple)
     if weakest >= options.least_departure:
         return np.zeros_like(ink)
-    near = widened(ink, square(options.ripple_px))
+    faint = less(less(beyond(departure, weakest), beyond(departure, STRONG - 1)), scene.foreign)
+    if not cv2.countNonZero(faint):
+        return faint
+    faint = both(faint, widened(ink, square(options.ripple_px)))
     other = widened(less(candidates, ink), square(2))
     strong = widened(less(beyond(departure, STRONG), ink), square(3))
-    faint = less(beyond(departure, weakest), beyond(departure, STRONG - 1))
-    faint = both(less(faint, scene.foreign), near)
     return less(faint, both(other, strong))
 
 
@@ -180,9 +190,16 @@ def unlike_ring(scene: Scene, options: MaskOptions) -> Ink | None:
         if cv2.distanceTransform(plain, cv2.DIST_L2, 3).max() > thickest:
             return None
     grown_mask = widened(mask, square(1))
-    rim = max(plain_rim(scene, grown_mask, scene.inside, options), shade(scene, grown_mask, options))
-    ripples = np.zeros_like(mask)
-    return Ink(grown_mask, depth.astype(np.uint8), ripples, options.noisy, scene.foreign, others, rim=rim)
+    return Ink(
+        grown_mask,
+        depth.astype(np.uint8),
+        np.zeros_like(mask),
+        options.noisy,
+        scene.foreign,
+        others,
+        rim=plain_rim(scene, grown_mask, scene.inside, options),
+        shade=shade(scene, grown_mask, options),
+    )
 
 
 def _edges(pixels: Image) -> Mask:

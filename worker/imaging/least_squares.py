@@ -63,10 +63,9 @@ def trimmed(
 
 def spread(distance: Floats) -> tuple[float, float]:
     """The departure beyond which a point is none of the ground's, and the ground's median departure."""
-    near = distance[distance <= _FARTHEST]
-    if near.size < 0.2 * distance.size:
-        near = distance
-    typical = float(np.partition(near, near.size // 2)[near.size // 2])
+    near = np.count_nonzero(distance <= _FARTHEST)
+    middle = (near if near >= 0.2 * distance.size else distance.size) // 2
+    typical = float(np.partition(distance, middle)[middle])
     return _INLIER_SIGMAS * max(_MAD_TO_SIGMA * typical, _ROUNDING), typical
 
 

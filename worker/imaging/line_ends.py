@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from worker.imaging import ground
 from worker.imaging.ground import Floats
+from worker.imaging.traces import FINE, End, axis_of, bend, middles, places, straightened
 from worker.job import Mask
 
 
@@ -28,7 +30,7 @@ class CurveOptions:
     elongation: float = 2.0
     shortest: float = 6.0
     #: Px that an end may touch the ink for each px of the line's width: more lies along the ink.
-    longest_contact: float = 4.0
+    longest_contact: float = 8.0
     #: What touches the ink and is no line may do so over this, each and all together.
     widest_other: float = 0.15
     most_other: float = 0.5
@@ -38,6 +40,11 @@ class CurveOptions:
     least_cosine: float = 0.82
     close: float = 6.0
     most_difference: float = 0.6
+    #: Sines by which one may turn into the way more than the other out of it: more is no arc, but winds.
+    most_winding: float = 0.4
+    #: Long lines that wind by no more than this are joined over so much.
+    hardly_winding: float = 0.1
+    farthest_sure: float = 10.0
     #: An end without a partner fades over this, if the line is so many times as long as wide.
     fade: float = 0.3
     lone: float = 5.0
@@ -50,34 +57,10 @@ class CurveOptions:
 
 #: A line's side touches the ink in a contact no wider than so many px.
 _SIDE = 3.0
-#: Share of a line's width over which its end may be cut off aslant.
-_ASLANT = 0.5
-#: Squared px along a line below which its pixels tell little about its direction.
-_STIFF = 1.5
-#: Parts of a px that a line's cross section is known at.
-FINE = 2
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class End:
-    """Where a line goes under the ink."""
-
-    #: x, y in px, and the unit vector into the ink.
-    point: Floats
-    direction: Floats
-    #: What the line adds across its way at every 1 / `FINE` px, (N, 3), left to right as it goes in.
-    profile: Floats
-    #: Whether it is long enough to be followed without a partner.
-    is_long: bool = False
-
-    @property
-    def half(self) -> int:
-        """Px of the profile on each side."""
-        return len(self.profile) // (2 * FINE)
-
-    def ahead(self, px: float) -> End:
-        """A vanishing partner so far ahead."""
-        return End(self.point + px * self.direction, -self.direction, np.zeros_like(self.profile))
+#: A direction that turns by less is known.
+_STRAIGHT = 0.02
+#: Share of a line's length over which its contact may reach along it.
+_ALONG = 0.7
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,37 +107,58 @@ def find_ends(
     run = min(max(options.least_run, round(options.run * text_height)), options.most_run)
     seen = _Seen.around(residual, mask, free, run, text_height)
     departing = (seen.departure > limit).view(np.uint8)
-    touching = cv2.bitwise_and(departing, within(mask, 1))
-    count, components, stats, _ = cv2.connectedComponentsWithStats(touching, connectivity=8)
-    if count == 1:
+    touching = cv2.copyTo(departing, within(mask, 1)).astype(np.uint8, copy=False)
+    if not touching.any():
         return []
     _, departed, sizes, _ = cv2.connectedComponentsWithStats(departing, connectivity=8)
-    contacts, lines = np.asarray(components, np.int32), np.asarray(departed, np.int32)
+    lines = np.asarray(departed, np.int32)
     long = sizes[:, (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT)].max(axis=1) >= options.shortest
     leaving = np.bincount(lines[(departing > 0) & (within(mask, run - 2) == 0)], minlength=len(sizes)) > 0
-    ends, other = [], 0
+    ends: dict[int, list[End]] = {}
+    other = 0
+    for line, touch, (left, top, right, bottom) in _contacts(touching, lines):
+        known = ends.setdefault(line, [])
+        again = next((at for at, end in enumerate(known) if end.is_near(touch)), None)
+        if again is not None:
+            known[again] = known[again].reaching(touch)
+        elif long[line]:  # and no speck
+            place = places(lines, line, max(left - run, 0), max(top - run, 0), right + run, bottom + run)
+            end = _end(seen, touch, place, options)
+            if end is not None:
+                known.append(replace(end, line=line))
+            elif leaving[line] and not _passes_by(touch, place):
+                if len(touch) > max(options.shortest, options.widest_other * seen.text_height):
+                    return None  # an edge or a stripe; a neighbour only touches the ink
+                other += len(touch)
+    if other > options.most_other * seen.text_height:
+        return None
+    return [end for each in ends.values() for end in _foremost(each)]
+
+
+def _contacts(
+    touching: Mask, lines: NDArray[np.int32]
+) -> Iterator[tuple[int, Floats, tuple[int, int, int, int]]]:
+    """Where something touches the ink: which line it is of, its pixels, and their box."""
+    count, components, stats, _ = cv2.connectedComponentsWithStats(touching, connectivity=8)
+    contacts = np.asarray(components, np.int32)
     for contact in range(1, count):
-        left, top, width, height, area = stats[contact].tolist()
-        touch = places(contacts, contact, left, top, left + width, top + height)
-        line = lines[int(touch[0, 1]), int(touch[0, 0])]
-        if not long[line]:
-            continue  # a speck
-        place = places(
-            np.asarray(lines),
-            line,
-            max(left - run, 0),
-            max(top - run, 0),
-            left + width + run,
-            top + height + run,
-        )
-        end = _end(seen, touch, place, options)
-        if end is not None:
-            ends.append(end)
-        elif leaving[line] and not _passes_by(touch, place):
-            if area > max(options.shortest, options.widest_other * seen.text_height):
-                return None  # an edge or a stripe; a neighbour only touches the ink
-            other += area
-    return ends if other <= options.most_other * seen.text_height else None
+        left, top, width, height, _ = stats[contact].tolist()
+        box = (left, top, left + width, top + height)
+        touch = places(contacts, contact, *box)
+        yield int(lines[int(touch[0, 1]), int(touch[0, 0])]), touch, box
+
+
+def _foremost(ends: list[End]) -> list[End]:
+    """A line's ends, one for each time it goes under the ink: noise parts a contact in two."""
+    found: list[End] = []
+    for end in ends:
+        behind = [other for other in found if end.continues(other)]
+        before = next((index for index, other in enumerate(found) if other.continues(end)), None)
+        if before is not None:
+            found[before] = found[before].covering([end])
+        else:
+            found = [other for other in found if other not in behind] + [end.covering(behind)]
+    return found
 
 
 def _passes_by(touch: Floats, place: Floats) -> bool:
@@ -175,71 +179,92 @@ def _end(seen: _Seen, touch: Floats, place: Floats, options: CurveOptions) -> En
     contact, touch = touch, touch.mean(axis=0)
     thickest = max(options.least_thickest, options.thickest * seen.text_height)
     away = np.hypot(*(place - touch).T)
-    weights = seen.departure[place[:, 1].astype(np.intp), place[:, 0].astype(np.intp)]
     for reach in (
         seen.run,
         0.6 * seen.run,
         max(0.3 * seen.run, options.shortest + 2),
     ):  # further out it may meet others
-        near = away <= reach
-        shape = axis_of(place[near], weights[near])
+        place, away = place[away <= reach], away[away <= reach]
+        if not len(place):
+            return None
+        attached = _attached(place, place[away.argmin()])
+        place, away = place[attached], away[attached]
+        weights = seen.departure[place[:, 1].astype(np.intp), place[:, 0].astype(np.intp)]
+        shape = axis_of(place, weights)
         if shape is None:
             return None
-        centre, axis, long, thick = shape
+        _, axis, long, thick = shape
         if thick > thickest or long < max(options.shortest, options.elongation * thick):
             continue
-        if len(contact) > options.longest_contact * thick + 4 or np.ptp(contact @ axis) > 0.5 * long:
+        if len(contact) > options.longest_contact * thick + 4 or np.ptp(contact @ axis) > _ALONG * long:
             return None  # it lies along the ink
-        centre, axis = _straightened(place[near], weights[near], centre, axis, thick)
-        axis = axis if axis @ (touch - centre) > 0 else -axis
-        point = np.asarray(centre + axis * float(axis @ (touch - centre)), np.float32)
-        half = int(np.ceil(thick / 2 + 2))
-        return End(point, axis, _profile(seen, point, axis, long, half), long > options.lone * thick)
+        return _followed(seen, contact, place, weights, shape, options)
     return None
 
 
-def _straightened(
-    place: Floats, weights: Floats, centre: Floats, axis: Floats, thick: float
-) -> tuple[Floats, Floats]:
-    """A line's centre and direction from whole cross sections alone: the ink cuts it off aslant."""
+def _attached(place: Floats, start: Floats) -> NDArray[np.bool_]:
+    """Which pixels hang together with one of them."""
+    corner = place.min(axis=0)
+    columns, rows = (place - corner).astype(np.intp).T
+    picture = np.zeros((int(rows.max()) + 1, int(columns.max()) + 1), np.uint8)
+    picture[rows, columns] = 1
+    labels = np.asarray(cv2.connectedComponents(picture, connectivity=8)[1])
+    column, row = (start - corner).astype(int).tolist()
+    return np.asarray(labels[rows, columns] == labels[row, column], np.bool_)
+
+
+def _followed(
+    seen: _Seen,
+    contact: Floats,
+    place: Floats,
+    weights: Floats,
+    shape: tuple[Floats, Floats, float, float],
+    options: CurveOptions,
+) -> End:
+    """The end of a line, whose pixels, weights, centre, direction, length and width are known."""
+    centre, axis, long, thick = shape
+    margin = int(thick) + 2
+    low, high = place.min(axis=0).astype(int) - margin, place.max(axis=0).astype(int) + margin + 1
+    hidden = places(seen.known, 0, *np.maximum(low, 0).tolist(), *high.tolist())
+    trace = place[:0]
     for _ in range(2):
-        along, off = np.array([axis, (-axis[1], axis[0])], np.float32) @ (place - centre).T
-        margin = min(_ASLANT * thick, float(np.ptp(along)) / 3)
-        whole = weights * ((along > along.min() + margin) & (along < along.max() - margin))
-        total = max(float(whole.sum()), 1e-6)
-        middle, aside = float(whole @ along) / total, float(whole @ off) / total
-        steep = float(whole @ ((along - middle) * (off - aside)))
-        turn = steep / max(float(whole @ (along - middle) ** 2) + _STIFF * total, 1e-6)
-        normal = np.array((-axis[1], axis[0]), np.float32)
-        centre = np.asarray(centre + middle * axis + aside * normal, np.float32)
-        axis = np.asarray((axis + turn * normal) / math.hypot(1, turn), np.float32)
-    return centre, axis
+        middle, weight = middles(place, weights, hidden, centre, axis, thick)
+        trace = centre + middle @ np.array((axis, (-axis[1], axis[0])), np.float32)
+        centre, axis, turn = straightened(middle, weight, centre, axis)
+        if abs(turn) < _STRAIGHT:
+            break
+    touch = contact.mean(axis=0)
+    axis = axis if axis @ (touch - centre) > 0 else -axis
+    frame = np.array((axis, (-axis[1], axis[0])), np.float32)
+    curve = bend(np.asarray((trace - centre) @ frame.T, np.float32))
+    ahead = float(axis @ (touch - centre))
+    half = int(np.ceil(thick / 2 + 2))
+    profile = _profile(seen, centre, frame, curve, (ahead - max(long, 4.0), ahead), half)
+    a, b, c = curve
+    point = centre + np.array((ahead, a + ahead * (b + ahead * c)), np.float32) @ frame
+    slope = b + 2 * c * ahead
+    direction = np.array((1, slope), np.float32) @ frame / np.float32(math.hypot(1, slope))
+    cut = float(((touch - contact) @ direction).max())
+    return End(point, direction, profile, trace, 0, cut, long > options.lone * thick)
 
 
-def axis_of(place: Floats, weights: Floats) -> tuple[Floats, Floats, float, float] | None:
-    """Centre, direction, length and width of some pixels; None of too few."""
-    if len(place) < 4:
-        return None
-    total = float(weights.sum())
-    centre = weights @ place / np.float32(total)
-    apart = place - centre
-    spread = (apart * weights[:, None]).T @ apart / (total - float(weights @ weights) / total)
-    (xx, xy), (_, yy) = spread.tolist()
-    angle = 0.5 * math.atan2(2 * xy, xx - yy)
-    axis = np.array((math.cos(angle), math.sin(angle)), np.float32)
-    least = (xx + yy) / 2 - math.hypot((xx - yy) / 2, xy)
-    return centre, axis, float(np.ptp(apart @ axis)) + 1, math.sqrt(12 * max(least, 1 / 12))
-
-
-def _profile(seen: _Seen, point: Floats, axis: Floats, long: float, half: int) -> Floats:
+def _profile(
+    seen: _Seen,
+    centre: Floats,
+    frame: Floats,
+    curve: tuple[float, float, float],
+    ends: tuple[float, float],
+    half: int,
+) -> Floats:
     """The mean of a line's cross sections, from each pixel at its own distance from the line's middle."""
-    corners = np.stack([point, point - max(long, 4.0) * axis])
+    a, b, c = curve
+    corners = centre + np.array([(x, a + x * (b + x * c)) for x in ends], np.float32) @ frame
     left, top = np.maximum(np.floor(corners.min(axis=0)) - half - 1, 0).astype(int).tolist()
     right, bottom = (np.ceil(corners.max(axis=0)) + half + 2).astype(int).tolist()
     place = places(seen.known, 255, left, top, right, bottom)
-    apart = place - point
-    back, across = -(apart @ axis), apart @ np.array((-axis[1], axis[0]), np.float32)
-    used = (back >= 2) & (back < max(long, 4.0)) & (np.abs(across) < half)
+    along, across = frame @ (place - centre).T
+    across -= a + along * (b + along * c)
+    used = (along > ends[0]) & (along <= ends[1] - 2) & (np.abs(across) < half)
     columns, rows = place[used].astype(np.intp).T
     every = np.arange(-half * FINE, half * FINE + 1, dtype=np.float32)[:, None]
     shares = np.maximum(1 - np.abs(across[used] * FINE - every), 0)  # between two places, each has a share
@@ -247,17 +272,13 @@ def _profile(seen: _Seen, point: Floats, axis: Floats, long: float, half: int) -
     told = weight > 0.1
     if not told.any():
         return np.zeros((len(every), 3), np.float32)
-    known = (shares[told] @ seen.residual[rows, columns]) / weight[told, None]
-    profile = np.stack([np.interp(every[:, 0], every[told, 0], one) for one in known.T], axis=1)
+    profile = (shares @ seen.residual[rows, columns]) / np.maximum(weight, np.float32(1e-6))[:, None]
+    if not told.all():
+        known = profile[told].T
+        profile = np.stack([np.interp(every[:, 0], every[told, 0], one) for one in known], axis=1)
     # what is left at its sides is none of the line
-    sides = np.linspace(profile[0], profile[-1], len(profile))
-    return np.asarray(profile - sides, np.float32)
-
-
-def places(picture: NDArray[np.integer], value: int, left: int, top: int, right: int, bottom: int) -> Floats:
-    """Columns and rows of the pixels in part of a picture that have a value, (N, 2)."""
-    rows, columns = np.nonzero(picture[top:bottom, left:right] == value)
-    return np.stack([columns + left, rows + top], axis=1).astype(np.float32)
+    rising = (every / np.float32(2 * half * FINE) + np.float32(0.5)) * (profile[-1] - profile[0])
+    return np.asarray(profile - profile[0] - rising, np.float32)
 
 
 def within(mask: Mask, px: int) -> Mask:

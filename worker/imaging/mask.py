@@ -19,9 +19,11 @@ from worker.imaging.pixels import (
     box_of,
     disc,
     either,
+    inverted,
     less,
     level_at,
     level_counts,
+    pieces,
     reaching,
     some_of,
     square,
@@ -29,7 +31,7 @@ from worker.imaging.pixels import (
     widened,
 )
 from worker.imaging.quads import bounding_box
-from worker.imaging.scene import MaskOptions, Neighbours, Scene
+from worker.imaging.scene import MaskOptions, Neighbours, Scene, polygons_of
 from worker.job import Box, Image, Mask, Region, TextBlock, TextLine
 
 #: Pixels that tell a colour, and the fineness of depths, in parts of a px.
@@ -38,6 +40,33 @@ _FEW, _EIGHTHS = 300, 8
 _STRONG = 0.95
 #: An outline is looked for so deep in the ink, from and to, in these parts.
 _RIND = (15, 25)
+#: Px around a mask in which gaps are told from what is open.
+_MARGIN = 3
+
+
+def find_regions(
+    rgb: Image,
+    blocks: Sequence[TextBlock],
+    staying: Sequence[TextLine] = (),
+    options: MaskOptions | None = None,
+) -> tuple[Region, ...]:
+    """Finds the ink of the blocks that are erased, one region for each.
+
+    Args:
+        rgb: The page, (H, W, 3).
+        blocks: The blocks to be erased; where their lines' boxes overlap, each takes its part.
+        staying: The lines that stay on the page; their ink is not touched.
+        options: Limits; the defaults fit posters, photographs and scans.
+    """
+    lines = polygons_of([line for block in blocks for line in block.lines])
+    ends = np.cumsum([len(block.lines) for block in blocks]).tolist()
+    kept, options = polygons_of(staying), options or MaskOptions()
+    regions = []
+    for block, end in zip(blocks, ends, strict=True):
+        start = end - len(block.lines)
+        others = np.concatenate([lines[:start], lines[end:]])
+        regions.append(_region(rgb, block, Neighbours(lines[start:end], kept, others), options))
+    return tuple(regions)
 
 
 def find_region(
@@ -47,34 +76,29 @@ def find_region(
     options: MaskOptions | None = None,
     erased: Sequence[TextLine] = (),
 ) -> Region:
-    """Finds the ink of one block.
+    """Finds the ink of one block, as `find_regions`; `others` stay, `erased` are the other blocks' lines."""
+    neighbours = Neighbours(*map(polygons_of, (block.lines, others, erased)))
+    return _region(rgb, block, neighbours, options or MaskOptions())
 
-    Args:
-        rgb: The page, (H, W, 3).
-        block: The block to be erased.
-        others: The lines that stay on the page; their ink is not touched.
-        options: Limits; the defaults fit posters, photographs and scans.
-        erased: The lines of other blocks that are erased too; where boxes overlap, each takes its part.
-    """
-    options = options or MaskOptions()
+
+def _region(rgb: Image, block: TextBlock, neighbours: Neighbours, options: MaskOptions) -> Region:
     height, width = rgb.shape[:2]
     reach = max(6.0, options.ring * block.text_height) + options.most_growth + options.noisy_growth
-    box = bounding_box(np.concatenate([line.polygon for line in block.lines]), width, height, reach)
+    box = bounding_box(neighbours.own.reshape(-1, 2), width, height, reach)
     mask = np.zeros((box.height, box.width), np.uint8)
     strokes, unread = np.zeros_like(mask), np.zeros_like(mask)
     if not mask.size:  # the block lies beyond the page
         return Region(block.id, box, mask, strokes)
-    own = [line.polygon for line in block.lines]
-    near = Neighbours(own, *([line.polygon for line in lines] for lines in (others, erased))).reaching(box)
-    for line in block.lines:
-        crop = bounding_box(line.polygon, width, height, options.farthest(block.text_height))
-        beside = near.reaching(crop) if len(own) > 1 else near
-        scene = Scene.around(rgb, line.polygon, beside, crop, block.text_height)
-        line_mask, line_strokes, line_others = _line_ink(scene, options)
+    near = neighbours.reaching(box)
+    for quad in near.own:
+        crop = bounding_box(quad, width, height, options.farthest(block.text_height))
+        beside = near.reaching(crop) if len(near.own) > 1 else near
+        line_mask, line_strokes, line_others = _line_ink(
+            Scene.around(rgb, quad, beside, crop, block.text_height), options
+        )
         rows, columns = _within(crop, box)
-        mask[rows, columns] |= line_mask
-        strokes[rows, columns] |= line_strokes
-        unread[rows, columns] |= line_others
+        for whole, part in ((mask, line_mask), (strokes, line_strokes), (unread, line_others)):
+            whole[rows, columns] |= part
     return Region(block.id, box, mask, strokes, _letters(less(unread, mask), block.text_height, options))
 
 
@@ -95,39 +119,48 @@ def _line_ink(scene: Scene, options: MaskOptions) -> tuple[Mask, Mask, Mask]:
     if ink.noise > options.noisy:
         growth += options.noisy_growth  # the faint end of a shadow drowns in the ground's own noise
     outlined = ink.rim >= options.outline
-    mask = either(widened(ink.mask, disc(max(growth, ink.rim + (2 if outlined else 1)))), ink.ripples)
-    end = ink.faint_end(scene.pixels, mask, options)
+    growth = max(growth, ink.rim + (3 if outlined else 1), ink.shade + 1)
+    mask = either(widened(ink.mask, disc(growth)), ink.ripples)
+    end = ink.faint_end(scene, mask, options)
     if end:
         mask = widened(mask, disc(end))
     others = ink.others
     if outlined:  # nothing but the outline lies as near to the ink as that
-        others = less(others, widened(ink.mask, disc(ink.rim + 3)))
+        others = less(others, widened(ink.mask, disc(ink.rim + 4)))
     spared = either(ink.foreign, others)
     mask = less(mask, spared)
     # on busy ground they are the ground
     beside = others if ink.plain is not None else np.zeros_like(mask)
     if ink.noise > options.drawn:
-        mask = _closed(mask, spared, scene, options)
+        mask = _closed(mask, spared, ink, options.gap * scene.text_height)
     return mask, _bodies(scene.pixels, ink), beside
 
 
-def _closed(mask: Mask, spared: Mask, scene: Scene, options: MaskOptions) -> Mask:
-    """A mask without gaps too small to show clean ground: what they show is the ink's soft edge."""
-    box = box_of(mask, 1)
+def _closed(mask: Mask, spared: Mask, ink: Ink, gap: float) -> Mask:
+    """A mask without gaps as small as squares of so many px, or that show the ink's soft edge."""
+    box = box_of(mask, _MARGIN)
     inner, free = mask[box.slices], cv2.bitwise_not(mask[box.slices]).astype(np.uint8)
-    thin = less(free, cv2.morphologyEx(free, cv2.MORPH_OPEN, square(1)).astype(np.uint8))
-    inner = either(inner, less(thin, spared[box.slices]))
-    _, components, sizes, _ = cv2.connectedComponentsWithStats(cv2.bitwise_not(inner), connectivity=4)
-    labels = np.asarray(components, np.int32)
-    small = sizes[:, cv2.CC_STAT_AREA] <= (options.gap * scene.text_height) ** 2
-    small[0] = False
-    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
-        small[edge] = False
-    if cv2.countNonZero(foreign := scene.foreign[box.slices]):
-        small[labels[foreign > 0]] = False
+    if ink.plain is not None:
+        thin = less(free, cv2.morphologyEx(free, cv2.MORPH_OPEN, square(1)).astype(np.uint8))
+        soft = beyond(ink.departure[box.slices], 0.5 * ink.faint)
+        inner = either(inner, less(both(thin, soft), spared[box.slices]))
     closed = mask.copy()
-    closed[box.slices] = either(inner, those(small, labels))
+    closed[box.slices] = either(inner, _gaps(inner, ink.foreign[box.slices], gap**2))
     return closed
+
+
+def _gaps(mask: Mask, foreign: Mask, most: float) -> Mask:
+    """Ground that a mask encloses, in pieces of at most so many px, without others' pixels."""
+    free = cv2.copyMakeBorder(inverted(mask), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=255)
+    cv2.floodFill(free, None, (0, 0), 0)
+    enclosed = np.ascontiguousarray(free[1:-1, 1:-1], np.uint8)
+    if not cv2.countNonZero(enclosed):
+        return enclosed
+    labels, sizes = pieces(enclosed, connectivity=4)
+    small = sizes[:, cv2.CC_STAT_AREA] <= most
+    small[0] = False
+    small[labels[foreign > 0]] = False
+    return those(small, labels)
 
 
 def _letters(others: Mask, text_height: float, options: MaskOptions) -> Mask | None:
@@ -145,13 +178,13 @@ def _small_things(things: Mask, box: Box, shape: tuple[int, ...], limit: float) 
     """Components of which the lesser side is within a limit, and that do not reach a picture's edge."""
     if not cv2.countNonZero(things):
         return None
-    _, components, sizes, _ = cv2.connectedComponentsWithStats(things, connectivity=8)
+    labels, sizes = pieces(things)
     left, top, width, height = sizes[:, :4].T
     small = np.minimum(width, height) <= limit
     small &= (left + box.left > 0) & (left + width + box.left < shape[1])
     small &= (top + box.top > 0) & (top + height + box.top < shape[0])
     small[0] = False
-    return those(small, np.asarray(components, np.int32)) if small.any() else None
+    return those(small, labels) if small.any() else None
 
 
 def _bodies(pixels: Image, ink: Ink) -> Mask:
@@ -181,8 +214,8 @@ def _bodies_of(pixels: Image, mask: Mask, departure: Image, *, smooth: bool) -> 
                 body = _median_colour(pixels, both(beyond(departure, 0.9 * strong), mask))
         if np.abs(body - outline).max() > 60:  # outlined: the body is what is nearer to the ridge's colour
             towards = (body - outline) / float((body - outline) @ (body - outline))
-            place = (pixels - outline.astype(np.float32)) @ towards.astype(np.float32)
-            return np.where(place > 0.5, mask, 0).astype(np.uint8)
+            place = cv2.transform(pixels, 255 * np.append(towards, -towards @ outline)[None])
+            return both(beyond(np.asarray(place, np.uint8), 127), mask)
     departure = both(departure, mask)
     near = cv2.convertScaleAbs(widened(departure, square(2)), alpha=0.8).astype(np.uint8, copy=False)
     core = both(reaching(departure, near), mask)

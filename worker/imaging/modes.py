@@ -25,7 +25,10 @@ def to_rgb(opened: Pillow.Image) -> Pillow.Image:
         return opened
     if mode.startswith("I;16"):
         grey = np.asarray(opened).astype(np.uint32)
-        return Pillow.fromarray(((grey + 128) // 257).astype(np.uint8)).convert("RGB")
+        picture = Pillow.fromarray(((grey + 128) // 257).astype(np.uint8)).convert("RGB")
+        if isinstance(hidden := opened.info.get("transparency"), int):
+            picture.putalpha(Pillow.fromarray(np.where(grey == hidden, 0, 255).astype(np.uint8)))
+        return picture
     if mode in ("CMYK", "LAB"):
         return _to_srgb(opened)
     if mode in ("I", "F"):

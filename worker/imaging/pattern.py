@@ -21,8 +21,8 @@ from worker.imaging.boxes import ink_box, padded
 from worker.imaging.fill import is_crossed
 from worker.imaging.fill_options import FillOptions
 from worker.imaging.ground import Floats
-from worker.imaging.shifts import Shift, ShiftOptions, find_shifts, seen_colours
-from worker.imaging.site import Site
+from worker.imaging.shifts import Shades, Shift, ShiftOptions, find_shifts
+from worker.imaging.site import Site, grown
 from worker.job import Box, Image, Mask
 
 #: Fewer pixels of seen ground than this tell nothing about a pattern.
@@ -135,18 +135,20 @@ def _continued(
 ) -> tuple[Image, Mask, bool] | None:
     """As `continue_pattern`, with a halo of so many px, and whether something strange runs into it."""
     ink = site.mask
-    halo = cv2.dilate(ink, _square(grow)).astype(np.uint8)
-    site = site.unlettered(halo)
     margin = options.px_margin(site.text_height)
-    inner = _around_ink(site, margin)
-    ring = site.ring(margin)
+    inner = padded(ink_box(ink), grow + margin, ink)
+    halo = np.zeros_like(ink)
+    halo[inner.slices] = cv2.dilate(ink[inner.slices], _square(grow))
+    site = site.unlettered(halo)
+    ring = np.zeros(ink.shape, np.bool_)
+    ring[inner.slices] = grown(halo[inner.slices], margin) & site.free[inner.slices]
     if np.count_nonzero(ring) < _FEWEST:
         return None
-    variance = float(seen_colours(site, ring).var(axis=0).sum())
-    if variance < options.least_contrast**2:
+    shades = Shades.of(site, ring)
+    if (variance := shades.variance) < options.least_contrast**2:
         return None
     most = options.most_held // (inner.width * inner.height)
-    shifts = find_shifts(site, ring, inner, options.shifts)[:most]
+    shifts = find_shifts(site, ring, inner, shades, options.shifts)[:most]
     if not shifts:
         return None
     pixels = site.pixels.astype(np.float32)
@@ -169,8 +171,10 @@ def _continued(
     # next to an edge of the pattern an outline in its colours is no stranger than a misplaced edge
     beside = (cv2.dilate(missed.astype(np.uint8), _square(misplaced)) > 0) & (halo > 0)
     missed[inner.slices] |= beside[inner.slices] & (ground.departure(pixels[inner.slices], copied) > least)
-    pixels[inner.slices] = copied
-    return np.asarray(np.clip(np.rint(pixels), 0, 255), np.uint8), _joined(ink, missed), crossed
+    filled, mask = site.pixels.copy(), ink.copy()
+    filled[inner.slices] = cv2.convertScaleAbs(np.maximum(copied, 0))
+    mask[inner.slices] = _joined(ink[inner.slices], missed[inner.slices])
+    return filled, mask, crossed
 
 
 def _joined(ink: Mask, missed: NDArray[np.bool_]) -> Mask:
@@ -193,10 +197,6 @@ def _outside(pixels: Floats, copied: Floats, px: int) -> Floats:
     above = pixels - cv2.dilate(copied, around)
     below = cv2.erode(copied, around) - pixels
     return np.asarray(np.maximum(np.maximum(above, below), 0), np.float32)
-
-
-def _around_ink(site: Site, margin: int) -> Box:
-    return padded(ink_box(site.mask), margin, site.mask)
 
 
 def _copied(
@@ -292,7 +292,7 @@ def _is_believable(
     site: Site, wrong: Floats, ring: NDArray[np.bool_], variance: float, options: PatternOptions
 ) -> bool:
     """Whether the copies foretell the seen ground, on the whole and around every piece of ink."""
-    squared = (wrong**2).sum(axis=2)
+    squared = np.asarray(cv2.transform(cv2.multiply(wrong, wrong), np.ones((1, 3), np.float32)), np.float32)
     if float(squared[ring].mean()) > options.most_wrong * variance:
         return False
     side = 2 * round(site.text_height) + 1

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 
 import cv2
 import numpy as np
@@ -36,7 +35,7 @@ class PieceOptions:
     #: Pieces are sought in so many goes, the surest first: later ones see what earlier ones copied.
     goes: int = 2
     #: Places that are looked at; of more only every second, as a chessboard's fields.
-    most_places: int = 3000
+    most_places: int = 1000
     #: Px of the page around a piece over which it fades into its neighbours and is placed by.
     fade: int = 6
 
@@ -118,48 +117,47 @@ class Texture:
     """What is seen at full size beyond what is foretold."""
 
     #: (H, W, 3), 0 where nothing is seen.
-    over: Levels
-    #: The same in one channel, as far as it is copied.
+    over: Floats
+    #: The same in one channel.
     grey: Floats
-    #: How much of it is copied, (H, W).
-    level: Floats
     #: Where something is seen.
     free: NDArray[np.bool_]
 
     def placed(
-        self, places: Sequence[Place], inner: Box, scale: float, options: PieceOptions
+        self, places: Sequence[Place], inner: Box, factor: int, options: PieceOptions
     ) -> tuple[Floats, NDArray[np.bool_]]:
         """Copies of it, each placed to the pixel, and where there are any; inside a box.
 
         Args:
             places: Where each piece comes from, found at reduced size.
             inner: Holds all pieces and their fading margins.
-            scale: The reduced size.
+            factor: How many times smaller that is.
             options: How.
         """
         total = np.zeros((inner.height, inner.width, 3), np.float32)
-        weight = np.full((inner.height, inner.width, 1), 1e-6, np.float32)
-        seen = self.free.astype(np.float32)
-        sheet = cv2.merge([self.grey * self.grey, self.grey])
-        goal = cv2.merge([seen, self.grey * seen * np.float32(-2)])
+        weight = np.full(total.shape, 1e-6, np.float32)
+        sheet = cv2.merge([cv2.multiply(self.grey, self.grey), self.grey])
+        # twice what is wanted, and how much: less where it was copied, nothing where nothing is known yet
+        seen = self.free[inner.slices].astype(np.float32)
+        goal = cv2.merge([seen, cv2.multiply(self.grey[inner.slices], seen, scale=-2)])
+        light = np.float32(options.copied_weight)
         tents = _Tents(options.fade)
-        slack = ceil(1 / scale)
         for place in places:
-            around = padded(_grown(place.piece, 1 / scale), options.fade, seen)
-            area = _reached(around, place.shift, scale, slack, seen)
-            wanted = goal[around.slices]
+            around = padded(_times(place.piece, factor), options.fade, self.free)
+            into = _within(around, inner).slices
+            area = _reached(around, place.shift, factor, self.free)
+            wanted = goal[into]
             cost = cv2.matchTemplate(sheet[area.slices], wanted, cv2.TM_CCORR)
             _, _, (left, top), _ = cv2.minMaxLoc(cost)
             left, top = left + area.left, top + area.top
             source = Box(left, top, left + around.width, top + around.height).slices
             fade = tents.of(around.height, around.width)
-            into = _within(around, inner).slices
-            total[into] += self.over[source] * (fade * self.level[source])[..., None]
-            weight[into] += fade[..., None]
-            rows, columns = np.nonzero(wanted[..., 0] == 0)
-            wanted[rows, columns, 1] = self.grey[source][rows, columns] * (-2 * options.copied_weight)
-            wanted[rows, columns, 0] = options.copied_weight
-        total /= weight
+            cv2.accumulateProduct(self.over[source], fade, total[into])
+            cv2.accumulate(fade, weight[into])
+            known, expected = wanted[..., 0], wanted[..., 1]
+            np.copyto(expected, self.grey[source] * (-2 * light), where=known == 0)
+            np.maximum(known, light, out=known)
+        cv2.divide(total, weight, total)
         return total, weight[..., 0] > 1e-3
 
 
@@ -168,16 +166,16 @@ def _within(box: Box, outer: Box) -> Box:
     return Box(box.left - outer.left, box.top - outer.top, box.right - outer.left, box.bottom - outer.top)
 
 
-def _grown(box: Box, factor: float) -> Box:
-    return Box(*(round(factor * edge) for edge in (box.left, box.top, box.right, box.bottom)))
+def _times(box: Box, factor: int) -> Box:
+    return Box(factor * box.left, factor * box.top, factor * box.right, factor * box.bottom)
 
 
-def _reached(around: Box, shift: tuple[int, int], scale: float, slack: int, picture: Floats) -> Box:
+def _reached(around: Box, shift: tuple[int, int], factor: int, picture: NDArray[np.bool_]) -> Box:
     """Where a box lies after a shift at reduced size, and some px around it; at least as large as the box."""
     height, width = picture.shape
-    top = min(max(around.top + round(shift[0] / scale), 0), height - around.height)
-    left = min(max(around.left + round(shift[1] / scale), 0), width - around.width)
-    return padded(Box(left, top, left + around.width, top + around.height), slack, picture)
+    top = min(max(around.top + shift[0] * factor, 0), height - around.height)
+    left = min(max(around.left + shift[1] * factor, 0), width - around.width)
+    return padded(Box(left, top, left + around.width, top + around.height), factor, picture)
 
 
 class _Tents:
@@ -188,10 +186,10 @@ class _Tents:
         self._made: dict[tuple[int, int], Floats] = {}
 
     def of(self, height: int, width: int) -> Floats:
-        """Those of a piece of that size, (height, width)."""
+        """Those of a piece of that size, (height, width, 3)."""
         if (height, width) not in self._made:
             down, across = (self._slope(side) for side in (height, width))
-            self._made[height, width] = np.outer(down, across)
+            self._made[height, width] = np.repeat(np.outer(down, across)[..., None], 3, axis=2)
         return self._made[height, width]
 
     def _slope(self, size: int) -> Floats:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from worker.errors import ModelError
-from worker.imaging.preprocess import Tile
+from worker.imaging.tiles import Tile
 from worker.job import Image, Patch
 
 

@@ -1,23 +1,22 @@
-"""From page and regions to what goes out: fills and tiles, in one call for a CPU thread."""
+"""From page and regions to what goes out, fills and tiles: in one call for a CPU thread."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.imaging import grain
-from worker.imaging.boxes import ink_box, moved, on_page, padded
-from worker.imaging.composite import blend, feathered
+from worker.imaging.boxes import ink_box, inside, moved, on_page, padded
+from worker.imaging.composite import feathered
 from worker.imaging.fill import fill_drawing, fill_ground
 from worker.imaging.pattern import continue_pattern, is_spotted
-from worker.imaging.placed import PageText, Placed, corners_of, meeting
-from worker.imaging.plan import Hole, PlanOptions, Route, Window
-from worker.imaging.quads import line_labels
+from worker.imaging.placed import PageText
+from worker.imaging.plan import Hole, PlanOptions, Route
+from worker.imaging.quads import line_labels, surroundings
 from worker.imaging.texture import Cloth
+from worker.imaging.tiles import Tiles
 from worker.imaging.windows import plan_windows
 from worker.job import Box, Image, Patch, Polygon, Region, TextBlock
 
@@ -26,29 +25,11 @@ _PAPER = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tile:
-    """One request to the network, and where its answer belongs."""
-
-    #: (S, S, 3) RGB uint8
-    image: Image
-    #: (S, S, 1) uint8, 255 = hole
-    mask: NDArray[np.uint8]
-    window: Window
-    #: Noise in levels for the holes, of the window's box at the page's resolution: the network sees and
-    #: answers without.
-    grain: NDArray[np.int8] | None = None
-
-    @property
-    def size(self) -> int:
-        return self.window.size
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
     """A page's erasing, as far as it goes without the network."""
 
     fills: tuple[Patch, ...]
-    tiles: tuple[Tile, ...]
+    tiles: Tiles
     #: For each block id, the route of each of its lines.
     routes: Mapping[int, tuple[Route, ...]]
 
@@ -61,7 +42,7 @@ def prepare(
     options: PlanOptions | None = None,
     kept: Sequence[Polygon] = (),
 ) -> Prepared:
-    """Decides each line's route, fills what needs no network and cuts the tiles for the rest.
+    """Decides each line's route, fills what needs no network and plans the tiles for the rest.
 
     Args:
         rgb: The page, (H, W, 3).
@@ -95,12 +76,7 @@ def prepare(
             lines = list(routes[hole.block_id])
             lines[hole.line] = Route.SHRUNK
             routes[hole.block_id] = tuple(lines)
-    placed, clean = Placed.of(holes), corners_of([patch.box for patch in fills])
-    tiles = tuple(
-        _tile(rgb, window, placed, [fills[index] for index in meeting(clean, window.box)], options)
-        for window in windows
-    )
-    return Prepared(tuple(fills), tiles, routes)
+    return Prepared(tuple(fills), Tiles(rgb, windows, holes, fills, options), routes)
 
 
 def _erase_block(
@@ -120,7 +96,7 @@ def _erase_block(
     alpha = moved(feathered(text.ink.over(rim), options.feather), rim, region.box)
     alpha[region.mask == 0] = 0
     whole = Hole(block.id, 0, region.box, region.mask, alpha)
-    found = _fill(rgb, whole, block.text_height, text, options)
+    found = _fill(rgb, whole, block.text_height, text, options, several=len(block.lines) > 1)
     if found is not None:
         return [found[0]], [], (found[1],) * len(block.lines)
     lines = _lines_of(whole, block)
@@ -139,21 +115,32 @@ def _erase_block(
 
 def _lines_of(whole: Hole, block: TextBlock) -> list[Hole]:
     """A block's ink, each pixel with the line it is nearest to."""
-    labels = line_labels([line.polygon for line in block.lines], whole.box)
+    quads = [line.polygon for line in block.lines]
+    windows = surroundings(quads, whole.box)
+    labels = line_labels(quads, windows, whole.box)
     holes: list[Hole] = []
-    for line in range(len(block.lines)):
-        mask = np.where(labels == line, whole.mask, 0).astype(np.uint8)
+    for line, window in enumerate(windows):
+        place = inside(window, whole.box).slices
+        own = labels[place] == line
+        mask = np.where(own, whole.mask[place], 0).astype(np.uint8)
         if mask.any():
             inner = ink_box(mask)
-            alpha = np.where(labels == line, whole.alpha, 0)[inner.slices].astype(np.uint8)
-            holes.append(Hole(block.id, line, on_page(inner, whole.box), mask[inner.slices], alpha))
+            alpha = np.where(own, whole.alpha[place], 0)[inner.slices].astype(np.uint8)
+            # A view would keep the window alive.
+            holes.append(Hole(block.id, line, on_page(inner, window), mask[inner.slices].copy(), alpha))
     return holes
 
 
 def _fill(
-    rgb: Image, hole: Hole, text_height: float, text: PageText, options: PlanOptions
+    rgb: Image,
+    hole: Hole,
+    text_height: float,
+    text: PageText,
+    options: PlanOptions,
+    *,
+    several: bool = False,
 ) -> tuple[Patch, Route] | None:
-    """Fills a hole without the network, if its ground can be trusted."""
+    """Fills a hole, of one or several lines, without the network, if its ground can be trusted."""
     inner = ink_box(hole.mask)
     ink = replace(
         hole, box=on_page(inner, hole.box), mask=hole.mask[inner.slices], alpha=hole.alpha[inner.slices]
@@ -163,6 +150,8 @@ def _fill(
     if ground is not None:
         spotted = is_spotted(site, ground, options.pattern)
         dotted = _continued(rgb, hole, text_height, text, options) if spotted else None
+        if spotted and dotted is None and several:
+            return None  # each line hides less of the pattern
         return dotted or (_patch(hole.block_id, ground, site.box, site.mask), Route.FILL)
     continued = _continued(rgb, hole, text_height, text, options)
     if continued is not None:
@@ -193,33 +182,6 @@ def _continued(
     ground, mask = continued
     alpha = np.maximum(moved(hole.alpha, hole.box, site.box), feathered(mask, options.feather))
     return _patch(hole.block_id, ground, site.box, alpha), Route.PATTERN
-
-
-def _tile(rgb: Image, window: Window, holes: Placed, fills: Sequence[Patch], options: PlanOptions) -> Tile:
-    """Cuts one window: what is filled is already clean in it, every line the network erases is a hole."""
-    box, size = window.box, window.size
-    image = rgb[box.slices].copy()
-    for patch in fills:
-        blend(image, patch, box.left, box.top)
-    mask = holes.over(box)
-    noise = None
-    if options.denoise_levels > 0:
-        noisy = image
-        image = cv2.bilateralFilter(
-            noisy, options.denoise_diameter, options.denoise_levels, options.denoise_px
-        ).astype(np.uint8)
-        noise = grain.removed(noisy, image, mask, (box.left, box.top, size))
-    if window.scale < 1:
-        shape = (max(1, round(box.width * window.scale)), max(1, round(box.height * window.scale)))
-        image = cv2.resize(image, shape, interpolation=cv2.INTER_AREA).astype(np.uint8)
-        mask = (cv2.resize(mask, shape, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8) * 255
-    return Tile(_square(image, size), _square(mask, size)[..., None], window, noise)
-
-
-def _square(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Mirrors a crop up to the tile's size: black padding would shift the network's global spectrum."""
-    below, beside = size - pixels.shape[0], size - pixels.shape[1]
-    return cv2.copyMakeBorder(pixels, 0, below, 0, beside, cv2.BORDER_REFLECT).astype(np.uint8, copy=False)
 
 
 def _patch(block_id: int, ground: Image, box: Box, alpha: NDArray[np.uint8]) -> Patch:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.imaging.boxes import common, inside
 from worker.job import Box, Mask, Polygon, TextLine
 
 #: A side shorter than this many px holds no text.
@@ -72,8 +73,10 @@ def frame_of(quad: Polygon) -> Frame:
 def grown(quad: Polygon, along: float, across: float, frame: Frame | None = None) -> Polygon:
     """The quad moved outwards by px along and across its reading direction (that of its frame, if known)."""
     frame = frame or frame_of(quad)
-    forth, down = frame.along * np.float32(along), frame.across * np.float32(across)
-    return quad + np.array([-forth - down, forth - down, forth + down, down - forth], np.float32)
+    # plain numbers: a quad is too small for numpy to be quick
+    (x, y), (u, v) = frame.along.tolist(), frame.across.tolist()
+    x, y, u, v = x * along, y * along, u * across, v * across
+    return quad + np.array([(-x - u, -y - v), (x - u, y - v), (x + u, y + v), (u - x, v - y)], np.float32)
 
 
 def bounding_box(points: NDArray[np.floating], width: int, height: int, margin: float = 0.0) -> Box:
@@ -90,10 +93,11 @@ def bounding_box(points: NDArray[np.floating], width: int, height: int, margin: 
 def filled(quads: Sequence[Polygon], box: Box) -> Mask:
     """A mask of the box, 255 inside any of the quads."""
     mask = np.zeros((box.height, box.width), np.uint8)
+    left, top = box.left + 0.5, box.top + 0.5
     for quad in quads if mask.size else ():
         # pixel centres: a quad over px 3..7 covers the indices 3 to 6
-        corners = np.round((quad - (box.left + 0.5, box.top + 0.5)) * 16).astype(np.int32)
-        cv2.fillConvexPoly(mask, corners, 255, shift=4)
+        corners = [(round((x - left) * 16), round((y - top) * 16)) for x, y in quad.tolist()]
+        cv2.fillConvexPoly(mask, np.array(corners, np.int32), 255, shift=4)
     return mask
 
 
@@ -109,11 +113,24 @@ def depth(quad: Polygon, box: Box) -> NDArray[np.float32]:
     return depths
 
 
-def line_labels(quads: list[Polygon], box: Box) -> NDArray[np.intp]:
-    """For each pixel of a box, which of the lines it is nearest to."""
-    if len(quads) == 1:
-        return np.zeros((box.height, box.width), np.intp)
-    labels: NDArray[np.intp] = np.argmax([depth(quad, box) for quad in quads], axis=0)
+def surroundings(quads: Sequence[Polygon], box: Box) -> list[Box]:
+    """For each line of a block, where on the page its ink and the ink's rim may lie, of a box."""
+    reach = 2 * max(frame_of(quad).height for quad in quads) + 24
+    return [common(bounding_box(quad, box.right, box.bottom, reach), box) for quad in quads]
+
+
+def line_labels(quads: Sequence[Polygon], windows: Sequence[Box], box: Box) -> NDArray[np.int32]:
+    """For each pixel of a box, which line it is nearest to of those that have it in their window; else -1.
+
+    Lines are asked one by one, each about its window: a paragraph has hundreds, on millions of pixels.
+    """
+    labels = np.full((box.height, box.width), -1, np.int32)
+    deepest = np.full(labels.shape, -np.inf, np.float32)
+    for index, (quad, window) in enumerate(zip(quads, windows, strict=True)):
+        inner = inside(window, box).slices
+        deeper = depth(quad, window)
+        labels[inner][deeper > deepest[inner]] = index
+        np.maximum(deepest[inner], deeper, out=deepest[inner])
     return labels
 
 

@@ -32,8 +32,10 @@ class Ring:
     """The ground around some ink, as a few thousand pixels tell it."""
 
     site: Site
-    #: Places in the flattened site; (N, 3), and px from the ink, (N,).
+    #: Places in the flattened site, their rows and columns; (N, 3), and px from the ink, (N,).
     places: NDArray[np.intp]
+    rows: NDArray[np.int32]
+    columns: NDArray[np.int32]
     colours: Image
     away: Floats
 
@@ -44,14 +46,14 @@ class Ring:
         if len(places) < _FEWEST:
             return None
         places = places[ground.thinned(len(places), most)]
-        colours = np.ascontiguousarray(site.pixels).reshape(-1, 3)[places]
-        return cls(site, places, colours, away.ravel()[places])
+        rows, columns = np.divmod(places.astype(np.int32), np.int32(site.box.width))
+        return cls(site, places, rows, columns, site.pixels[rows, columns], away[rows, columns])
 
     def points(self, order: int) -> ground.Points:
         """Some of it, for surfaces of that order and lower ones."""
         few = ground.thinned(len(self.places))
-        rows, columns = np.divmod(self.places[few], self.site.box.width)
-        return ground.Points.of(columns, rows, self.colours[few].astype(np.float32), order)
+        colours = self.colours[few].astype(np.float32)
+        return ground.Points.of(self.columns[few], self.rows[few], colours, order)
 
     def lies_on(
         self, surfaces: Sequence[Surface], judged: Iterable[int], options: FillOptions
@@ -62,7 +64,7 @@ class Ring:
 
     def _first(self, surfaces: Sequence[Surface], px: int, options: FillOptions) -> Surface | None:
         near = self.away <= px
-        rows, columns = np.divmod(self.places[near], self.site.box.width)
+        rows, columns = self.rows[near], self.columns[near]
         colours = self.colours[near].astype(np.float32)
         rim = self.away[near] <= options.least_near
         cells = None
@@ -97,8 +99,7 @@ def is_hopeless(site: Site, away: Floats, options: FillOptions) -> bool:
         surface = ground.fit(points, 2)
     if surface.sigma > options.most_hope * options.most_noise:
         return True
-    rows, columns = np.divmod(rim.places, site.box.width)
-    distance = ground.largest(surface.residuals(columns, rows, rim.colours.astype(np.float32)))
+    distance = ground.largest(surface.residuals(rim.columns, rim.rows, rim.colours.astype(np.float32)))
     limit = options.limit(min(surface.sigma, options.most_noise))
     return bool(np.count_nonzero(distance <= limit) < options.least_hope * len(distance))
 

@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from worker.imaging.pixels import less
 from worker.imaging.quads import Frame, bounding_box, depth, filled, frame_of, grown
-from worker.job import Box, Image, Mask, Polygon
+from worker.job import Box, Image, Mask, Polygon, TextLine
+
+#: Boxes of lines, (N, 4, 2).
+Polygons = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +93,9 @@ class MaskOptions:
 class Neighbours:
     """The lines around one: of its own block (itself included), that stay, and that are erased too."""
 
-    own: Sequence[Polygon]
-    staying: Sequence[Polygon]
-    erased: Sequence[Polygon]
+    own: Polygons
+    staying: Polygons
+    erased: Polygons
 
     def reaching(self, box: Box) -> Neighbours:
         """Without those of other blocks whose bounding boxes do not meet a box."""
@@ -131,11 +135,11 @@ class Scene:
             text_height,
             rgb[crop.slices],
             inside,
-            filled(neighbours.own, crop) if len(neighbours.own) > 1 else inside,
+            filled(list(neighbours.own), crop) if len(neighbours.own) > 1 else inside,
             neighbours,
-            _nearer(quad, neighbours.erased, crop, nearer) if neighbours.erased else nearer,
+            _nearer(quad, neighbours.erased, crop, nearer) if len(neighbours.erased) else nearer,
             nearer,
-            filled(neighbours.staying, crop),
+            filled(list(neighbours.staying), crop),
         )
 
     def within(self, box: Box) -> Scene:
@@ -151,22 +155,28 @@ class Scene:
         return less(filled([grown(self.quad, px, px, self.frame)], self.crop), self.foreign)
 
 
-def _nearer(quad: Polygon, others: Sequence[Polygon], crop: Box, known: Mask | None = None) -> Mask:
+def polygons_of(lines: Sequence[TextLine]) -> Polygons:
+    """The boxes of some lines, (N, 4, 2)."""
+    return np.array([line.polygon for line in lines], np.float32).reshape(-1, 4, 2)
+
+
+def _nearer(quad: Polygon, others: Polygons, crop: Box, known: Mask | None = None) -> Mask:
     """Pixels that belong to other lines: inside their box and nearer to their middle than to this line's."""
     nearer = np.zeros((crop.height, crop.width), np.uint8) if known is None else known.copy()
     for other in others:
         box = bounding_box(other - (crop.left, crop.top), crop.width, crop.height)
         on_page = Box(crop.left + box.left, crop.top + box.top, crop.left + box.right, crop.top + box.bottom)
         theirs = depth(other, on_page)
-        nearer[box.slices][(theirs > 0) & (theirs >= depth(quad, on_page))] = 255
+        inside = theirs > 0
+        if _reaching(quad[None], on_page).size:
+            inside &= theirs >= depth(quad, on_page)
+        nearer[box.slices][inside] = 255
     return nearer
 
 
-def _reaching(polygons: Sequence[Polygon], box: Box) -> Sequence[Polygon]:
+def _reaching(polygons: Polygons, box: Box) -> Polygons:
     """Those polygons whose bounding boxes meet a box."""
-    if not polygons:
-        return ()
-    corners = np.array(polygons)
-    low, high = corners.min(axis=1), corners.max(axis=1)
-    hits = (low < (box.right, box.bottom)).all(axis=1) & (high > (box.left, box.top)).all(axis=1)
-    return [polygons[int(index)] for index in np.flatnonzero(hits)]
+    x, y = polygons[..., 0], polygons[..., 1]
+    hits = (x.min(axis=1) < box.right) & (x.max(axis=1) > box.left)
+    hits &= (y.min(axis=1) < box.bottom) & (y.max(axis=1) > box.top)
+    return np.asarray(polygons[hits], np.float32)

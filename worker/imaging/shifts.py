@@ -47,32 +47,62 @@ class ShiftOptions:
     #: this share of its variance is left: even the best shift misses this share of that, or there are fewer
     #: than so many periods.
     coarse_height: float = 11.0
-    most_coarse: int = 4
+    most_coarse: int = 6
     least_kept: float = 0.15
     most_missed: float = 0.012
     least_coarse: int = 2
+    #: From so many times further away a share is seen that ends most searches: cloth and pictures mostly
+    #: miss 0.1 to 1, patterns at most 0.05, whatever their periods have to do with these px.
+    glance: int = 2
+    most_missed_at_a_glance: float = 0.1
 
 
-def find_shifts(site: Site, ring: NDArray[np.bool_], inner: Box, options: ShiftOptions) -> list[Shift]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Shades:
+    """The colours of a ground: their variance, and the direction in which they differ most."""
+
+    variance: float
+    #: Along the direction.
+    contrast: float
+    #: The direction, and what centres the colours on it, (1, 4).
+    direction: Floats
+
+    @classmethod
+    def of(cls, site: Site, ring: NDArray[np.bool_]) -> Shades:
+        """Those of some pixels of a ring."""
+        places = np.flatnonzero(ring)
+        places = places[ground.thinned(len(places), _MOST_COLOURS)]
+        colours = site.pixels[places // ring.shape[1], places % ring.shape[1]].astype(np.float32)
+        mean = colours.mean(axis=0)
+        colours -= mean
+        spread = colours.T @ colours / np.float32(max(len(colours), 1))
+        values, vectors = np.linalg.eigh(spread)
+        direction = np.append(vectors[:, -1], -float(mean @ vectors[:, -1])).astype(np.float32)[None]
+        return cls(float(np.trace(spread)), float(values[-1]), direction)
+
+
+def find_shifts(
+    site: Site, ring: NDArray[np.bool_], inner: Box, shades: Shades, options: ShiftOptions
+) -> list[Shift]:
     """Shifts under which the ring looks like itself and that have ground for the ink, the best first.
 
     Args:
         site: The ink; its box must leave room for the shifts.
         ring: Ground that is compared.
         inner: The part of the site that holds ink and ring.
+        shades: The ring's colours.
         options: What counts as a pattern.
 
     Returns:
         Empty where the ground does not repeat.
     """
-    colours = seen_colours(site, ring)
-    direction = _principal(colours)
     factor = min(int(site.text_height // options.coarse_height), options.most_coarse)
-    if 1 < factor <= min(site.mask.shape):
-        coarse = _Seen.shrunk(site, ring, inner, direction, factor)
-        if _is_alone(coarse, float((colours @ direction[0, :3]).var()), options):
-            return []
-    seen = _Seen(_along(site.pixels, direction), site.free, ring, site.mask > 0, inner)
+    for times, missed in ((options.glance, options.most_missed_at_a_glance), (1, options.most_missed)):
+        if factor > 1 and times * factor <= min(site.mask.shape):
+            coarse = _Seen.shrunk(site, ring, inner, shades.direction, times * factor)
+            if _is_alone(coarse, shades.contrast, missed, options, glanced=times > 1):
+                return []
+    seen = _Seen(_along(site.pixels, shades.direction), site.free, ring, site.mask > 0, inner)
     typical, usable = _misfits(seen, options)
     candidates, scores = _best(typical, usable, inner, options)
     periods = _periods(typical, candidates, scores, _limit(seen, scores, options), inner, options)
@@ -101,17 +131,28 @@ class _Seen:
     def shrunk(cls, site: Site, ring: NDArray[np.bool_], inner: Box, direction: Floats, factor: int) -> _Seen:
         """The same at 1 / factor of the size; what is not wholly known counts as unknown."""
         height, width = (side // factor for side in site.mask.shape)
-
-        def mean(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-            whole = picture[: height * factor, : width * factor]
-            return cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
-
+        whole = (slice(height * factor), slice(width * factor))
         low = (inner.left // factor, inner.top // factor)
-        high = (min(-(-inner.right // factor), width), min(-(-inner.bottom // factor), height))
-        free = mean(site.free.view(np.uint8) * 255) > 252
-        ring = free & (mean(ring.view(np.uint8) * 255) > 127)
-        grey = _along(mean(site.pixels), direction)
-        return cls(grey, free, ring, mean(site.mask) > 127, Box(*low, *high))
+        part = Box(*low, min(-(-inner.right // factor), width), min(-(-inner.bottom // factor), height))
+        cut = Box(*(factor * edge for edge in (part.left, part.top, part.right, part.bottom))).slices
+
+        def share(picture: NDArray[np.bool_], to: Box) -> NDArray[np.uint8]:
+            levels = np.multiply(picture.view(np.uint8), 255, dtype=np.uint8)
+            return cv2.resize(levels, (to.width, to.height), interpolation=cv2.INTER_AREA).astype(np.uint8)
+
+        def most(picture: NDArray[np.bool_]) -> NDArray[np.bool_]:
+            cells = np.zeros((height, width), np.bool_)
+            cells[part.slices] = share(picture[cut], part) > 127
+            return cells
+
+        free = share(site.free[whole], Box(0, 0, width, height)) > 252
+        means = cv2.resize(site.pixels[whole], (width, height), interpolation=cv2.INTER_AREA)
+        grey = _along(means.astype(np.uint8, copy=False), direction)
+        return cls(grey, free, free & most(ring), most(site.mask > 0), part)
+
+
+def _summed(picture: Floats, weights: Floats) -> Floats:
+    return np.asarray(cv2.matchTemplate(picture, weights, cv2.TM_CCORR), np.float32)
 
 
 def _misfits(seen: _Seen, options: ShiftOptions) -> tuple[Floats, NDArray[np.bool_]]:
@@ -120,15 +161,11 @@ def _misfits(seen: _Seen, options: ShiftOptions) -> tuple[Floats, NDArray[np.boo
     free = seen.free.astype(np.float32)
     there, here = seen.grey * free, (seen.grey * seen.ring)[inner.slices]
     compared = seen.ring[inner.slices].astype(np.float32)
+    count = _summed(free, compared)
+    misfit = _summed(there * there, compared) - 2 * _summed(there, here) + _summed(free, here * here)
     ink = seen.ink[inner.slices].astype(np.float32)
-
-    def summed(picture: Floats, weights: Floats) -> Floats:
-        return np.asarray(cv2.matchTemplate(picture, weights, cv2.TM_CCORR), np.float32)
-
-    count = summed(free, compared)
     usable = count > options.least_compared * compared.sum()
-    usable &= summed(free, ink) > options.least_cover * ink.sum()
-    misfit = summed(there * there, compared) - 2 * summed(there, here) + summed(free, here * here)
+    usable &= _summed(free, ink) > options.least_cover * ink.sum()
     return np.asarray(np.maximum(misfit, 0) / np.maximum(count, 1), np.float32), usable
 
 
@@ -153,30 +190,22 @@ def _limit(seen: _Seen, scores: Floats, options: ShiftOptions) -> float:
     return max(best, options.surely_good * float((seen.grey * seen.ring)[seen.inner.slices].var()))
 
 
-def _is_alone(coarse: _Seen, contrast: float, options: ShiftOptions) -> bool:
-    """Whether a look from afar, in which the ground keeps its contrast, shows that it does not repeat."""
-    if coarse.contrast < options.least_kept * contrast or not coarse.ink.any():
+def _is_alone(coarse: _Seen, contrast: float, missed: float, options: ShiftOptions, *, glanced: bool) -> bool:
+    """Whether a look from afar, in which the ground keeps its contrast, shows that it does not repeat.
+
+    At a glance only what the best shift misses tells, not the number of periods.
+    """
+    kept = coarse.contrast
+    if kept < options.least_kept * contrast or not coarse.ink.any():
         return False
     typical, usable = _misfits(coarse, options)
-    candidates, scores = _best(typical, usable, coarse.inner, options)
-    if float(scores.min(initial=np.inf)) > options.most_missed * coarse.contrast + _ROUNDING:
+    if float(typical[usable].min(initial=np.inf)) > missed * kept + _ROUNDING:
         return True
+    if glanced:
+        return False
+    candidates, scores = _best(typical, usable, coarse.inner, options)
     limit = _limit(coarse, scores, options)
     return _periods(typical, candidates, scores, limit, coarse.inner, options) < options.least_coarse
-
-
-def seen_colours(site: Site, ring: NDArray[np.bool_]) -> Floats:
-    """Some pixels of a ring, (N, 3)."""
-    places = np.flatnonzero(ring)
-    places = places[ground.thinned(len(places), _MOST_COLOURS)]
-    return np.asarray(site.pixels[places // ring.shape[1], places % ring.shape[1]], np.float32)
-
-
-def _principal(colours: Floats) -> Floats:
-    """The direction in which colours differ most, and what centres them on it: (1, 4)."""
-    mean = colours.mean(axis=0)
-    _, vectors = np.linalg.eigh(np.cov((colours - mean).T))
-    return np.append(vectors[:, -1], -float(mean @ vectors[:, -1])).astype(np.float32)[None]
 
 
 def _along(pixels: Image, direction: Floats) -> Floats:

@@ -40,6 +40,20 @@ class Site:
         """The same for a mask, its ground only where nothing is written: what may be copied."""
         return replace(self, mask=mask, free=self.blank & (mask == 0))
 
+    def multiple(self, factor: int) -> Site:
+        """The same, as many px more to the right and below as make its sides multiples; no ground there."""
+        height, width = self.mask.shape
+        below, beside = -height % factor, -width % factor
+        if not below and not beside:
+            return self
+
+        def wider(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            return np.asarray(cv2.copyMakeBorder(picture, 0, below, 0, beside, cv2.BORDER_CONSTANT), np.uint8)
+
+        pixels, mask = wider(self.pixels), wider(self.mask)
+        free, blank = (wider(each.view(np.uint8)).view(np.bool_) for each in (self.free, self.blank))
+        return replace(self, pixels=pixels, mask=mask, free=free, blank=blank)
+
 
 def roughness(pixels: Image, ring: NDArray[np.bool_]) -> float:
     """Deviation of the ground's noise as neighbouring pixels tell it, in levels; high on any pattern."""

@@ -23,7 +23,7 @@ from worker.job import Mask
 Texels = TypeVar("Texels", Floats, NDArray[np.int16], NDArray[np.uint8])
 
 #: Rounds in which rows and columns are fitted to what the others leave over, and such fits.
-_ROUNDS, _FITS = 2, 3
+_ROUNDS, _FITS = 2, 2
 #: Groups of neighbouring columns (rows) for each reach: within a group all see the same.
 _GROUPS = 5
 #: Side in px of the squares in which something else shows, and sigmas at which it loses its say.
@@ -32,7 +32,8 @@ _STRANGE, _STRANGE_SIGMAS = (5, 5), 2.0
 _SHRINKING = 0.003
 #: Least sigma in levels.
 _ROUNDING = 0.5
-_TELEA_RADIUS = 2
+#: Sigmas in px of diffusion near by and further off, and how much the latter counts beside the former.
+_DIFFUSED, _FAR, _NEXT_TO_NONE = (1.0, 4.0), 1e-3, np.float32(1e-9)
 #: Px that threads may drift, and the share of the usual squared slope that tells little of it.
 _MOST_DRIFT, _DULL = 3.0, 0.05
 
@@ -146,9 +147,13 @@ class Profiles:
         return cls(near, weight)
 
     def of(self, values: Floats) -> Floats:
-        """The means (groups, W) of values (H, W) that were multiplied by how much they are seen."""
-        means = self.near @ values
-        means /= self.weight
+        """The means (groups, W) of values (H, W) that were multiplied by how much they are seen.
+
+        Or (groups, W, C) of (H, W, C).
+        """
+        means = self.near @ values.reshape(len(values), -1)
+        means = means.reshape(len(self.weight), *values.shape[1:])
+        means /= self.weight.reshape(*self.weight.shape, *[1] * (values.ndim - 2))
         return means
 
 
@@ -180,7 +185,7 @@ def tried(
         return float("inf"), known.astype(np.float32)
     ours, _ = woven(values, seen, options.reach * text_height)
     told = np.where(hidden, known, usual(values, ours, seen)).astype(np.float32)
-    theirs = _diffused(values, seen, hidden)
+    theirs = diffused(values, seen)
     errors = [ground.local_mean(values - other, band, 3) ** 2 * band for other in (ours, theirs)]
     around = [ground.local_mean(error, band, text_height | 1)[band] for error in errors]
     variance = max(float(values[known & grown(hole, max(text_height // 2, options.hidden))].var()), 1e-3)
@@ -193,14 +198,11 @@ def tried(
     return mine / max(others, options.harmless * variance, unseen), told
 
 
-def _diffused(values: Floats, seen: NDArray[np.bool_], hidden: NDArray[np.bool_]) -> Floats:
-    """What OpenCV's Telea puts into what is hidden."""
-    left, top, width, height = cv2.boundingRect(hidden.astype(np.uint8))
-    inner = (slice(max(top - 2, 0), top + height + 2), slice(max(left - 2, 0), left + width + 2))
-    low = float(values[seen].min())
-    scale = 255 / max(float(values[seen].max()) - low, 1.0)
-    levels = cv2.convertScaleAbs(np.maximum(values[inner] - low, 0), alpha=scale)
-    filled = cv2.inpaint(levels, (~seen[inner]).astype(np.uint8), _TELEA_RADIUS, cv2.INPAINT_TELEA)
-    diffused = values.copy()
-    diffused[inner] = filled / np.float32(scale) + low
-    return diffused
+def diffused(values: Floats, seen: NDArray[np.bool_]) -> Floats:
+    """What is seen, and elsewhere the mean of what is seen over a few px; where nothing is, over more."""
+    weight = seen.astype(np.float32)
+    both = cv2.merge([values * weight, weight])
+    near = cv2.GaussianBlur(both, (0, 0), _DIFFUSED[0])
+    further = cv2.GaussianBlur(both, (0, 0), _DIFFUSED[1])
+    mean, share = cv2.split(cv2.scaleAdd(further, _FAR, near))
+    return np.asarray(np.where(seen, values, mean / np.maximum(share, _NEXT_TO_NONE)), np.float32)

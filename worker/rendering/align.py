@@ -63,10 +63,11 @@ def infer_alignment(
     own = _of_lines(ink)
     if own is not None:
         return own
-    votes, telling = _votes(ink, others)
+    extents = np.array([(o.left, o.top, o.right, o.bottom) for o in others]).reshape(-1, 4)
+    votes, telling = _votes(ink, extents)
     if votes[0] >= _LISTED and telling[0] > max(_TELLING, 1.5 * telling[1]):
         return Alignment.LEFT
-    if _is_of_even_row(ink, others):
+    if _is_of_even_row(ink, extents):
         return Alignment.CENTRE
     left, right = around.gaps(_PANEL * ink.size)
     off = ink.axis - ink.rect.centre[0]
@@ -96,17 +97,23 @@ def _of_lines(ink: Ink) -> Alignment | None:
     return Alignment.RIGHT if right <= _AGREES else Alignment.LEFT
 
 
-def _is_of_even_row(ink: Ink, others: Sequence[Rect]) -> bool:
+def _edges_in(extents: NDArray[np.float64], ink: Ink) -> NDArray[np.float64]:
+    """Left edges, middles and right edges, (N, 3), of the ink of other texts."""
+    left, right = extents[:, 0] + BESIDE * ink.size, extents[:, 2] - BESIDE * ink.size
+    return np.stack([left, (left + right) / 2, right], axis=1)
+
+
+def _is_of_even_row(ink: Ink, extents: NDArray[np.float64]) -> bool:
     """Whether it stands in a row of texts whose middles are as evenly spaced as their left edges, or more."""
-    row = [
-        rect.grown(-BESIDE * ink.size, 0)
-        for rect in others
-        if abs(rect.centre[1] - ink.rect.centre[1]) <= _SAME_ROW * ink.size
-        and 1 / _OTHER_SIZE <= rect.height / (ink.rect.height + 2 * BESIDE * ink.size) <= _OTHER_SIZE
-    ]
-    if len(row) + 1 < _ROW or len(ink.lines) > 1:
+    if len(ink.lines) > 1:
         return False
-    edges = np.sort(np.array([_own_edges(ink), *(_edges(rect) for rect in row)]), axis=0)
+    tops, bottoms = extents[:, 1], extents[:, 3]
+    beside = np.abs((tops + bottoms) / 2 - ink.rect.centre[1]) <= _SAME_ROW * ink.size
+    ratio = (bottoms - tops) / (ink.rect.height + 2 * BESIDE * ink.size)
+    row = extents[beside & (ratio >= 1 / _OTHER_SIZE) & (ratio <= _OTHER_SIZE)]
+    if len(row) + 1 < _ROW:
+        return False
+    edges = np.sort(np.vstack([_own_edges(ink), _edges_in(row, ink)]), axis=0)
     left, middle, _ = np.ptp(np.diff(edges, axis=0), axis=0) / ink.size
     return bool(middle <= min(_AGREES, left + _EVENLY))
 
@@ -115,26 +122,23 @@ def _own_edges(ink: Ink) -> NDArray[np.float64]:
     return np.array([ink.rect.left, ink.axis, ink.rect.right])
 
 
-def _votes(ink: Ink, others: Sequence[Rect]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _votes(ink: Ink, extents: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """How many texts above and below share its left edge, axis and right edge, the nearest counting most.
 
     Returned once more without what texts of equal width say, which share them all.
     """
     own, rect, size = _own_edges(ink), ink.rect, ink.size
-    near = [
-        (gap, other)
-        for other in others
-        if -0.5 * size <= (gap := max(other.top - rect.bottom, rect.top - other.bottom)) <= _WITNESS * size
-    ]
-    if not near:
+    gaps = np.maximum(extents[:, 1] - rect.bottom, rect.top - extents[:, 3])
+    near = (gaps >= -0.5 * size) & (gaps <= _WITNESS * size)
+    if not near.any():
         return np.zeros(3), np.zeros(3)
-    edges = np.array([_edges(other.grown(-BESIDE * size, 0)) for _, other in near])
-    agreement = np.maximum(1 - np.abs(own - edges) / (_AGREES * size), 0.0)
-    ratios = [other.height / rect.height if len(ink.lines) == 1 else 1.0 for _, other in near]
-    worth = [1 if 1 / _OTHER_SIZE <= ratio <= _OTHER_SIZE else _OTHER_SIZE_VOTE for ratio in ratios]
-    votes = agreement * np.array(
-        [[w / (1 + max(gap, 0.0) / size)] for w, (gap, _) in zip(worth, near, strict=True)]
-    )
+    gaps, extents = gaps[near], extents[near]
+    agreement = np.maximum(1 - np.abs(own - _edges_in(extents, ink)) / (_AGREES * size), 0.0)
+    worth = np.ones(len(gaps))
+    if len(ink.lines) == 1:
+        ratio = (extents[:, 3] - extents[:, 1]) / rect.height
+        worth[(ratio < 1 / _OTHER_SIZE) | (ratio > _OTHER_SIZE)] = _OTHER_SIZE_VOTE
+    votes = agreement * (worth / (1 + np.maximum(gaps, 0.0) / size))[:, None]
     return votes.sum(axis=0), (votes * (1 - agreement[:, [1, 0, 1]])).sum(axis=0)
 
 

@@ -73,7 +73,11 @@ def draw(rgb: Image, placed: PlacedBlock, fonts: FontSet) -> Box:
 def _blended(area: Image, colours: Image, coverage: Coverage) -> Image:
     """The area under a layer: of one colour (1, 1, 3), or one for each row, each column or each pixel."""
     height, width = coverage.shape
-    layer = cv2.resize(colours, (width, height), interpolation=cv2.INTER_NEAREST)
+    layer = np.empty((height, width, 3), np.uint8)
+    if colours.size == 3:
+        cv2.rectangle(layer, (0, 0), (width, height), colours.ravel().tolist(), cv2.FILLED)
+    else:
+        cv2.resize(colours, (width, height), layer, interpolation=cv2.INTER_NEAREST)
     return np.asarray(cv2.blendLinear(area, layer, 1 - coverage, coverage), np.uint8)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.job import Mask
-from worker.rendering.colour import RGB, Pixels, dominant, shares_along
+from worker.rendering.colour import RGB, Pixels, dominant, inked, shares_along, taken
 from worker.rendering.look import Look
 
 #: How far (RGB, Euclidean) a pixel lies off the line from ground to fill to be ink of another colour; JPEG's
@@ -94,7 +94,7 @@ def find_outline(look: Look, away: Pixels, fill: RGB) -> Outline | None:
 
 def _beside(look: Look, away: Pixels, reach: float) -> NDArray[np.intp]:
     """Places of pixels beside the strokes, as far as they are erased; some of them where there are many."""
-    places = np.flatnonzero(cv2.bitwise_and(look.mask, cv2.inRange(away, 0.9, reach)) > 0)
+    places = inked(np.asarray(cv2.bitwise_and(look.mask, cv2.inRange(away, 0.9, reach)), np.uint8))
     return places[:: len(places) // _SAMPLES + 1]
 
 
@@ -106,8 +106,7 @@ def _foreign(look: Look, places: NDArray[np.intp], fill: RGB) -> NDArray[np.bool
 
 def _both_at(look: Look, places: NDArray[np.intp]) -> tuple[Pixels, Pixels]:
     """Page and ground, (N, 3) each, at places of the look."""
-    pixels, beneath = look.page.reshape(-1, 3)[places], look.ground.reshape(-1, 3)[places]
-    return pixels.astype(np.float32), beneath.astype(np.float32)
+    return taken(look.page, places).astype(np.float32), taken(look.ground, places).astype(np.float32)
 
 
 def _squares(pixels: Pixels, colour: RGB) -> Pixels:

@@ -215,11 +215,19 @@ def _fits_in(
             if size >= terms.least and size > roomy:  # squeezed for nothing otherwise
                 roomy = size
                 flaws = cost + terms.extra * max(0, lines - terms.sources) + squeezed
-                if any(fit.size >= size and fit.flaws <= flaws for fit in known):
+                if _is_bettered(known, size, flaws):
                     continue
                 if terms.centred and lines > 1:
                     flaws += _RAGGED * paragraph.raggedness(rect.width / size - lean, lines)
                 yield Fit(rect, paragraph, lines, size, pitch, flaws, size / terms.size - flaws)
+
+
+def _is_bettered(known: Sequence[Fit], size: float, flaws: float) -> bool:
+    """Whether a known fit is as large and has no more flaws."""
+    for fit in known:  # noqa: SIM110 - half the time of any()
+        if fit.size >= size and fit.flaws <= flaws:
+            return True
+    return False
 
 
 def at_size(fits: Sequence[Fit], size: float, candidate: Candidate) -> Fit | None:

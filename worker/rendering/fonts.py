@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import uharfbuzz as hb
@@ -51,8 +52,7 @@ class FontOptions:
     paths: tuple[Path, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Glyph:
+class Glyph(NamedTuple):
     """One glyph of a shaped line; `x`, `y` in em from the line's start on the baseline, y upward."""
 
     font: hb.Font
@@ -232,14 +232,24 @@ def _shape_run(
     return pen
 
 
+@lru_cache(maxsize=1 << 14)  # page after page is written with the same few hundred characters
+def _extents_of(font: hb.Font, glyph: int) -> tuple[int, int, int, int] | None:
+    """A glyph's bearings from the left and from above, its width and (negative) height; None without ink."""
+    ink = font.get_glyph_extents(glyph)
+    if ink is None or not (ink.width and ink.height):
+        return None
+    return ink.x_bearing, ink.y_bearing, ink.width, ink.height
+
+
 def _ink_box(glyphs: Iterable[Glyph]) -> tuple[float, float, float, float]:
     """Left, right, bottom, top of all ink; zeros where there is none."""
     boxes = []
     for glyph in glyphs:
-        ink = glyph.font.get_glyph_extents(glyph.id)
-        if ink is not None and ink.width and ink.height:
-            left, top = glyph.x + ink.x_bearing * glyph.scale, glyph.y + ink.y_bearing * glyph.scale
-            boxes.append((left, left + ink.width * glyph.scale, top + ink.height * glyph.scale, top))
+        ink = _extents_of(glyph.font, glyph.id)
+        if ink is not None:
+            x_bearing, y_bearing, width, height = ink
+            left, top = glyph.x + x_bearing * glyph.scale, glyph.y + y_bearing * glyph.scale
+            boxes.append((left, left + width * glyph.scale, top + height * glyph.scale, top))
     if not boxes:
         return 0.0, 0.0, 0.0, 0.0
     lefts, rights, bottoms, tops = zip(*boxes, strict=True)

@@ -52,6 +52,12 @@ class Rect:
             and other.top < self.bottom
         )
 
+    def overlaps_any(self, extents: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which of many rectangles, (N, 4) as `Frame.extents_of` gives them, it overlaps."""
+        left, top, right, bottom = extents.T
+        found = (left < self.right) & (self.left < right) & (top < self.bottom) & (self.top < bottom)
+        return np.asarray(found, np.bool_)
+
     def grown(self, horizontal: float, vertical: float) -> Rect:
         """The rectangle with each side moved outward (inward where negative)."""
         return Rect(
@@ -113,6 +119,8 @@ class Frame:
         """Page points (N, 2) → (u, v)."""
         if self.warp is not None:
             return project(np.asarray(np.linalg.inv(matrix_of(self.warp)), np.float64), points)
+        if self.angle == 0:
+            return np.asarray(points, np.float64)
         cos, sin = self.along
         return np.asarray(np.asarray(points, np.float64) @ np.array([[cos, -sin], [sin, cos]]))
 
@@ -120,21 +128,21 @@ class Frame:
         """Local points (N, 2) → page (x, y)."""
         if self.warp is not None:
             return project(matrix_of(self.warp), points)
+        if self.angle == 0:
+            return np.asarray(points, np.float64)
         cos, sin = self.along
         return np.asarray(np.asarray(points, np.float64) @ np.array([[cos, sin], [-sin, cos]]))
 
     def rect_around(self, points: NDArray[np.floating]) -> Rect:
         """The upright local rectangle around page points."""
-        local = self.to_local(points)
-        (left, top), (right, bottom) = local.min(axis=0), local.max(axis=0)
-        return Rect(float(left), float(top), float(right), float(bottom))
+        return Rect(*_extents(self.to_local(points)))
 
-    def rects_around(self, polygons: Sequence[Polygon]) -> list[Rect]:
-        """The upright local rectangle around each of many page polygons (4, 2)."""
+    def extents_of(self, polygons: Sequence[Polygon]) -> NDArray[np.float64]:
+        """Left, top, right, bottom, (N, 4), of the upright local rectangles around page polygons (4, 2)."""
         if not polygons:
-            return []
+            return np.zeros((0, 4))
         local = self.to_local(np.concatenate(polygons)).reshape(len(polygons), -1, 2)
-        return [Rect(*edges) for edges in np.hstack([local.min(axis=1), local.max(axis=1)]).tolist()]
+        return np.hstack([local.min(axis=1), local.max(axis=1)])
 
     def quad(self, rect: Rect) -> Polygon:
         """A local rectangle as a page polygon (4, 2), clockwise from the text's top left."""
@@ -193,6 +201,8 @@ def frames_of(blocks: Sequence[TextBlock]) -> list[Frame]:
     rounding, or to be seen (a tenth of the text's height over its length), counts as none.
     """
     angles = np.array([_own_angle(block) for block in blocks])
+    if not angles.any():
+        return [Frame(0.0, warp_of(block, 0.0)) for block in blocks]
     lengths = np.array([_extent(block, angle) for block, angle in zip(blocks, angles, strict=True)])
     centres = np.array([block.polygon.mean(axis=0) for block in blocks]).reshape(-1, 2)
     frames = []
@@ -219,9 +229,15 @@ def _extent(block: TextBlock, angle: float) -> float:
     return max(rect.height if block.vertical else rect.width, 1.0)
 
 
+def _extents(points: NDArray[np.floating]) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom of a few points: faster without NumPy."""
+    xs, ys = points.T.tolist()
+    return min(xs), min(ys), max(xs), max(ys)
+
+
 def page_box(points: NDArray[np.floating], width: int, height: int, margin: float = 0) -> Box:
     """The page's pixels around points, grown by a margin and cut to the page (empty if off it)."""
-    (low_x, low_y), (high_x, high_y) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    low_x, low_y, high_x, high_y = _extents(points)
     left = min(max(math.floor(low_x - margin), 0), width)
     top = min(max(math.floor(low_y - margin), 0), height)
     right, bottom = math.ceil(high_x + margin), math.ceil(high_y + margin)

@@ -135,7 +135,7 @@ class Neighbourhood:
         place = (self.home, reach.top, reach.bottom, palette)
         seen = self._seen.get(place)
         if seen is None or reach.left < seen[0].left or reach.right > seen[0].right:
-            seen = self._seen[place] = (reach, *self._look(reach, sideways, palette))
+            seen = self._seen[place] = (reach, *self._look(reach.grown(1.0, 0.0), sideways, palette))
         _, free, covered = seen
         first = max(math.floor(reach.left) - int(covered.left), 0)
         free = free[first : max(math.ceil(reach.right) - int(covered.left), first)]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-
-import numpy as np
+from statistics import median
 
 from worker.rendering.colour import difference
 from worker.rendering.ink import Ink
@@ -21,8 +20,8 @@ def evened_styles(inks: Sequence[Ink], styles: Sequence[Style]) -> list[Style]:
     """Blocks of one style get one weight, lean and kind of face: on few strokes these waver."""
     evened = list(styles)
     for group in style_groups(inks, styles):
-        weight = round(float(np.median([styles[member].weight for member in group])) / 25) * 25
-        slant = float(np.median([styles[member].slant for member in group]))
+        weight = round(median(styles[member].weight for member in group) / 25) * 25
+        slant = median(styles[member].slant for member in group)
         serif = 2 * sum(styles[member].serif for member in group) > len(group)
         for member in group:
             evened[member] = replace(styles[member], weight=weight, slant=slant, serif=serif)
@@ -34,7 +33,8 @@ def style_groups(inks: Sequence[Ink], styles: Sequence[Style]) -> list[list[int]
     groups: list[list[int]] = []
     for index in sorted(range(len(inks)), key=lambda i: -inks[i].size):
         for group in groups:
-            if _is_alike(inks, styles, group, index):
+            near = inks[group[-1]].size <= _NEXT_SIZE * inks[index].size
+            if near and _is_alike(inks, styles, group, index):
                 group.append(index)
                 break
         else:
@@ -43,12 +43,11 @@ def style_groups(inks: Sequence[Ink], styles: Sequence[Style]) -> list[list[int]
 
 
 def _is_alike(inks: Sequence[Ink], styles: Sequence[Style], group: Sequence[int], index: int) -> bool:
-    """Whether a block, smaller than the group's last, is of the group's style."""
+    """Whether a block, little smaller than the group's last, is of the group's style."""
     ink, style, first = inks[index], styles[index], styles[group[0]]
     small = ink.size < _SMALL
     return (
-        inks[group[-1]].size <= _NEXT_SIZE * ink.size
-        and inks[group[0]].size <= _SAME_SIZE * ink.size
+        inks[group[0]].size <= _SAME_SIZE * ink.size
         and inks[group[0]].vertical == ink.vertical
         and abs(inks[group[0]].frame.angle - ink.frame.angle) < 4
         and (first.outline is None) == (style.outline is None)

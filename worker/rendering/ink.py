@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from statistics import median
 
 import cv2
@@ -52,7 +52,7 @@ class InkLine:
     axis: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ink:
     """The geometry of a source block."""
 
@@ -63,7 +63,7 @@ class Ink:
     size: float
     vertical: bool = False
 
-    @property
+    @cached_property
     def axis(self) -> float:
         """Where centred lines have their middle (u): that of pen or ink, whichever the lines agree on."""
         pens, inks = [line.axis for line in self.lines], [line.rect.centre[0] for line in self.lines]
@@ -74,7 +74,7 @@ class Ink:
         rect = self.lines[line].rect
         return rect.height if self.vertical else rect.width
 
-    @property
+    @cached_property
     def rect(self) -> Rect:
         """Extents of all lines."""
         rect = self.lines[0].rect
@@ -107,7 +107,7 @@ def measure_ink(block: TextBlock, region: Region, frame: Frame, fonts: FontSet, 
     measure = _measure_column if block.vertical else _measure_line
     measured = [measure(line, region, frame, fonts, language) for line in block.lines]
     sizes = [size for _, size in measured]
-    return Ink(frame, tuple(line for line, _ in measured), float(np.median(sizes)), block.vertical)
+    return Ink(frame, tuple(line for line, _ in measured), median(sizes), block.vertical)
 
 
 def _measure_line(

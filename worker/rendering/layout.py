@@ -6,8 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-
-import numpy as np
+from statistics import median
 
 from worker.job import Polygon
 from worker.rendering.align import Alignment
@@ -99,16 +98,17 @@ def _place_beside(
 
     Where neighbours have grown around it, it shrinks inside its own home: nobody else grows into that.
     """
-    taken, home = candidate.ink.frame.rects_around(bodies), candidate.around.home
+    taken = candidate.ink.frame.extents_of(bodies)
+    taken = taken[~candidate.around.home.overlaps_any(taken)]
     for _ in range(2):
         choice = at_size(fits, common, candidate) or (fits[0] if fits else None)
         found = place(candidate, choice, min(common, choice.size), fonts) if choice else None
         if found is not None:
             body = found.rect.grown(candidate.style.border, candidate.style.border)
-            if not any(rect.overlaps(body) and not rect.overlaps(home) for rect in taken):
+            if not body.overlaps_any(taken).any():
                 return found
         # Another block has grown into the ground this one counted on: measure again beside it.
-        others = (*candidate.around.obstacles, *(rect for rect in taken if not rect.overlaps(home)))
+        others = (*candidate.around.obstacles, *(Rect(*edges) for edges in taken.tolist()))
         candidate = replace(candidate, around=replace(candidate.around, obstacles=others))
         fits = find_fits(candidate, source, fonts, options)
     inside = find_fits(candidate, source, fonts, options, may_grow=False)
@@ -129,7 +129,7 @@ def with_shared_edges(candidates: Sequence[Candidate]) -> list[Candidate]:
             else:
                 edges.append([index])
     for members in edges:
-        start = float(np.median([shared[index].start for index in members]))
+        start = median(shared[index].start for index in members)
         for index in members:
             shared[index] = replace(shared[index], start=start)
     return shared

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -11,11 +12,11 @@ import numpy as np
 from worker.job import Mask, TextBlock
 from worker.rendering.fonts import FontSet
 from worker.rendering.frame import Frame, Rect
-from worker.rendering.raster import Coverage, rasterise
+from worker.rendering.raster import levels_of
 from worker.rendering.segment import clean
 
-#: Shares of an OCR box that its ink may be high and wide.
-_INK_HEIGHTS, _INK_WIDTHS = (0.88, 0.8, 0.96, 0.72), (0.92, 1.0)
+#: Shares of an OCR box that its ink may be high and wide, the likeliest first.
+_INK_HEIGHTS, _INK_WIDTHS = (0.88, 0.8, 0.96, 0.72), (1.0, 0.92)
 #: Rows that a line is compared at, and the weight it is drawn in.
 _TRIAL_ROWS, _BOLD = 16, 700
 
@@ -24,8 +25,8 @@ _TRIAL_ROWS, _BOLD = 16, 700
 class Likeness:
     """How much a mask looks like a block's longest line."""
 
-    #: The line in our font, as high as _TRIAL_ROWS.
-    drawn: Coverage
+    #: The line in our font, as high as _TRIAL_ROWS, 0..255.
+    drawn: Mask
     #: Of the OCR's line, in the frame.
     box: Rect
     frame: Frame
@@ -38,14 +39,8 @@ class Likeness:
         if block.vertical:
             return None
         longest = max(block.lines, key=lambda line: len(line.text))
-        shaped = fonts.shape(clean(longest.text), "zh", _BOLD)
-        width, height = shaped.right - shaped.left, shaped.top - shaped.bottom
-        if min(width, height) <= 0:
-            return None
-        size = _TRIAL_ROWS / height
-        start = (shaped, -shaped.left * size, shaped.top * size)
-        drawn = rasterise([start], size, (_TRIAL_ROWS, math.ceil(width * size)))
-        return cls(drawn, frame.rect_around(longest.polygon), frame, origin)
+        drawn = _drawn(fonts, clean(longest.text))
+        return None if drawn is None else cls(drawn, frame.rect_around(longest.polygon), frame, origin)
 
     def of(self, mask: Mask, enough: float = 1.0, hopeless: float = -1.0) -> float:
         """Best correlation of a mask with the text, drawn about as large as the OCR box.
@@ -63,14 +58,27 @@ class Likeness:
         if not strokes.any():
             return 0.0
         seen = strokes.astype(np.float32)
+        drawn = self.drawn.astype(np.float32) / np.float32(255)
         best = 0.0
         for height in _INK_HEIGHTS:
             for width in _INK_WIDTHS:
                 shape = (max(1, round(width * columns)), max(1, round(height * rows)))
-                fitted = cv2.resize(self.drawn, shape, interpolation=cv2.INTER_LINEAR)
+                fitted = cv2.resize(drawn, shape, interpolation=cv2.INTER_LINEAR)
                 best = max(best, float(cv2.matchTemplate(seen, fitted, cv2.TM_CCOEFF_NORMED).max()))
                 if best >= enough:
                     return best
             if best < hopeless:
                 return best
         return best
+
+
+@lru_cache(maxsize=1024)  # the same labels come again and again on product pages
+def _drawn(fonts: FontSet, text: str) -> Mask | None:
+    """A line of text that fills its raster of _TRIAL_ROWS; None where it has no ink."""
+    shaped = fonts.shape(text, "zh", _BOLD)
+    width, height = shaped.right - shaped.left, shaped.top - shaped.bottom
+    if min(width, height) <= 0:
+        return None
+    size = _TRIAL_ROWS / height
+    start = (shaped, -shaped.left * size, shaped.top * size)
+    return np.ascontiguousarray(levels_of([start], size, (_TRIAL_ROWS, math.ceil(width * size))))

@@ -41,7 +41,7 @@ def look_at(rgb: Image, plate: Image | None, region: Region, size: float) -> Loo
         size: Its font size in px.
     """
     page = np.ascontiguousarray(rgb[region.box.slices])
-    ground = ground_of(page, plate, region)
+    ground = np.ascontiguousarray(ground_of(page, plate, region))
     mask, strokes = region.mask, region.strokes
     reduction = max(1, int(size / _ENOUGH))
     if reduction > 1:
@@ -65,7 +65,7 @@ def look_at(rgb: Image, plate: Image | None, region: Region, size: float) -> Loo
 def ground_of(page: Image, plate: Image | None, region: Region) -> Image:
     """The ground under every pixel of the region, same shape as the page's cut-out."""
     if plate is not None:
-        return np.ascontiguousarray(plate[region.box.slices])
+        return plate[region.box.slices]
     around = page[region.mask == 0]
     colour = np.median(around if len(around) else page.reshape(-1, 3), axis=0)
-    return np.ascontiguousarray(np.broadcast_to(colour.astype(np.uint8), page.shape))
+    return np.broadcast_to(colour.astype(np.uint8), page.shape)

@@ -38,9 +38,12 @@ class Paragraph:
     bottom: float
 
     @cached_property
-    def _narrowest(self) -> list[NDArray[np.float64]]:
-        """For each number of lines: [j], the least possible widest line up to boundary j. Grows on demand."""
-        return [self.widths[0]]
+    def _narrowest(self) -> list[tuple[NDArray[np.float64], float]]:
+        """By number of lines: [j], the least possible widest line up to boundary j, and up to the end.
+
+        Grows on demand.
+        """
+        return [(self.widths[0], float(self.widths[0, -1]))]
 
     @cached_property
     def _ragged(self) -> dict[tuple[float, int], float]:
@@ -55,8 +58,9 @@ class Paragraph:
         """The widest line, in em, of the narrowest setting in exactly so many lines; inf if impossible."""
         table = self._narrowest
         while len(table) < lines:
-            table.append(np.maximum(table[-1][:, None], self.widths).min(axis=0))
-        return float(table[lines - 1][-1])
+            columns = np.maximum(table[-1][0][:, None], self.widths).min(axis=0)
+            table.append((columns, float(columns[-1])))
+        return table[lines - 1][1]
 
     @property
     def most_lines(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -32,17 +34,18 @@ def warp_of(block: TextBlock, angle: float) -> Warp | None:
         return None
     sides = ((0, 1), (1, 2), (3, 2), (0, 3))
     quad = max(block.lines, key=lambda line: len(line.text)).polygon.astype(np.float64)
-    top, right, bottom, left = (np.linalg.norm(quad[end] - quad[start]) for start, end in sides)
+    corners = quad.tolist()
+    top, right, bottom, left = (math.dist(corners[start], corners[end]) for start, end in sides)
     width, height = (top + bottom) / 2, (left + right) / 2
-    off = float(np.linalg.norm(quad[0] + quad[2] - quad[1] - quad[3])) / 2
-    convex = cv2.isContourConvex(quad.astype(np.float32))
-    if not convex or off < max(_LEAST / 2, _SHARE / 2 * float(height)):
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = corners
+    off = math.hypot(ax + cx - bx - dx, ay + cy - by - dy) / 2
+    if off < max(_LEAST / 2, _SHARE / 2 * height) or not cv2.isContourConvex(quad.astype(np.float32)):
         return None
     radians = np.radians(angle)
     turn = np.array([[np.cos(radians), np.sin(radians)], [-np.sin(radians), np.cos(radians)]])
     centre = quad.mean(axis=0) @ turn.T
-    corners = centre + np.array([(-width, -height), (width, -height), (width, height), (-width, height)]) / 2
-    found = cv2.getPerspectiveTransform(corners.astype(np.float32), quad.astype(np.float32))
+    upright = centre + np.array([(-width, -height), (width, -height), (width, height), (-width, height)]) / 2
+    found = cv2.getPerspectiveTransform(upright.astype(np.float32), quad.astype(np.float32))
     matrix = np.asarray(found, np.float64)
     depth = float(matrix[2] @ np.array([*centre, 1.0]))
     return tuple(float(value) for value in (matrix / depth).ravel())

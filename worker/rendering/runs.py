@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import regex
 import uharfbuzz as hb
@@ -56,4 +57,9 @@ def _is_ignorable(char: str) -> bool:
 
 
 def _covers(font: hb.Font, chars: Iterable[str]) -> bool:
-    return all(font.get_nominal_glyph(ord(char)) is not None for char in chars)
+    return all(_has(font, char) for char in chars)
+
+
+@lru_cache(maxsize=1 << 14)  # page after page is written with the same few hundred characters
+def _has(font: hb.Font, char: str) -> bool:
+    return font.get_nominal_glyph(ord(char)) is not None

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.rendering.colour import Pixels, as_rgb, quantile
+from worker.job import Mask
+from worker.rendering.colour import Pixels, as_rgb, inked, quantile, taken
 from worker.rendering.effects import Outline, Shadow
 from worker.rendering.look import Look
 
@@ -32,6 +33,8 @@ _GRAIN = 0.06
 #: Pixels a shadow is fitted to, and fewest.
 _SAMPLES, _FEWEST = 700, 50
 _MEAN = np.full((1, 3), 1 / 3, np.float32)
+#: Blur (px) from which on that is done on a field of half the size, and how much of a px must be seen there.
+_FINE, _MOSTLY = 2.4, 0.5
 #: Share of the darkening, texture and all, that a first guess explains of a true shadow (on the samples 0.57
 #: and more, others' up to 0.4): below it no better one is looked for.
 _LEAST_EXPLAINED = 0.2
@@ -48,11 +51,13 @@ def find_shadow(look: Look, away: Pixels, outline: Outline | None) -> Shadow | N
         away: Distance from the strokes (see effects.distance_from).
         outline: Their outline.
     """
-    size, clear = look.size, max(_FRINGE, (outline.width if outline else 0.0) + 1.0)
-    if not _fades(_darkening(look.departure[::2, ::2]), away[::2, ::2] - np.float32(clear), size):
+    size, clear = look.size, np.float32(max(_FRINGE, (outline.width if outline else 0.0) + 1.0))
+    if not _fades(_darkening(look.departure[::2, ::2]), away[::2, ::2] - clear, size):
         return None
     darkening = _darkening(look.departure)
-    visible = np.flatnonzero((away > clear) & (away <= clear + _SAMPLED * size) & (look.mask > 0))
+    beside = cv2.inRange(away, float(np.nextafter(clear, np.float32(np.inf))), float(clear) + _SAMPLED * size)
+    shown = np.asarray(cv2.bitwise_and(beside, look.mask), np.uint8)
+    visible = inked(shown)
     if len(visible) < _FEWEST:
         return None
     thrown_by = cv2.inRange(away, 0.0, outline.width) if outline else look.strokes
@@ -64,14 +69,18 @@ def find_shadow(look: Look, away: Pixels, outline: Outline | None) -> Shadow | N
         return None
     found = [first]
     for blurs in (_SHARPER, _SOFTER):
-        last = first
         for blur in blurs:  # as long as it gets better
             guess = _downhill(fit, first.shift, blur * size, reach)
-            if guess.explained <= last.explained:
+            if guess.explained <= found[-1].explained:
                 break
-            found.append(last := guess)
-    shadow, unexplained = _coloured(look, darkening, solid, visible, max(found, key=_explained))
-    return shadow if shadow.opacity >= _LEAST_OPACITY and unexplained <= _MOST_UNEXPLAINED else None
+            found.append(guess)
+        if len(found) > 1:  # what is better sharper is no better softer
+            break
+    shadow, mean = _coloured(look, fit, visible, found[-1])
+    if shadow.opacity < _LEAST_OPACITY:
+        return None
+    left = _unexplained(darkening, fit.share_of(found[-1]) * np.float32(mean), shown, _GRAIN * size)
+    return shadow if left <= _MOST_UNEXPLAINED else None
 
 
 def _darkening(departure: Pixels) -> Pixels:
@@ -81,23 +90,28 @@ def _darkening(departure: Pixels) -> Pixels:
 
 def _fades(darkening: Pixels, beyond: Pixels, size: float) -> bool:
     """Whether the ground is darker close to the strokes than farther away."""
-    near, far = (
-        darkening[(beyond > low * size) & (beyond <= high * size)] for low, high in (_NEAR_RING, _FAR_RING)
-    )
+    near = _ring(darkening, beyond, _NEAR_RING, size)
     shade = float(near.mean()) if near.size else 0.0
     if shade < _LEAST_DARKENING:
         return False
+    far = _ring(darkening, beyond, _FAR_RING, size)
     left = abs(float(quantile(far, 0.5))) if far.size else 0.0  # its mean would count the next line's ink
     return left <= _MOST_LEFT * shade
 
 
-@dataclass(frozen=True, slots=True)
+def _ring(darkening: Pixels, beyond: Pixels, ring: tuple[float, float], size: float) -> Pixels:
+    return darkening[(beyond > ring[0] * size) & (beyond <= ring[1] * size)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Guess:
     """A shadow's shape: moved by (dx, dy) px, blurred by a sigma, and how much darkening that explains."""
 
     shift: tuple[int, int]
     blur: float
     explained: float
+    #: Coverage of what throws it, blurred, with room around it.
+    soft: Pixels
 
 
 _explained = attrgetter("explained")
@@ -107,8 +121,9 @@ _explained = attrgetter("explained")
 class _Fit:
     """Least squares: which shadow explains what lies beside the strokes."""
 
-    #: Coverage of what throws the shadow, 0..1, with room around it for every shift.
+    #: Coverage of what throws the shadow, 0..1, with `room` px around it for every shift.
     solid: Pixels
+    room: int
     #: Where a shadow would be seen: places in `solid` of sample pixels, and how much darker they are.
     places: NDArray[np.intp]
     darkening: Pixels
@@ -116,26 +131,32 @@ class _Fit:
     @classmethod
     def on(cls, darkening: Pixels, solid: Pixels, samples: NDArray[np.intp], room: int) -> _Fit:
         """Take the samples, places in `darkening`; `room` is the farthest shift in px."""
-        rows, columns = np.divmod(samples, darkening.shape[1])
         roomy = cv2.copyMakeBorder(solid, room, room, room, room, cv2.BORDER_REPLICATE)
-        places = (rows + room) * roomy.shape[1] + columns + room
-        return cls(np.asarray(roomy, np.float32), places, darkening.ravel()[samples])
+        places = _with_room(samples, darkening.shape[1], room)
+        return cls(np.asarray(roomy, np.float32), room, places, darkening.take(samples))
 
     def of(self, soft: Pixels, shift: tuple[int, int], blur: float) -> _Guess:
         """How much a shadow explains, at its best opacity."""
-        share = soft.ravel()[self.places - (shift[1] * soft.shape[1] + shift[0])]
-        return _Guess(
-            shift, blur, max(float(share @ self.darkening), 0.0) ** 2 / (float(share @ share) + 1e-3)
-        )
+        share = soft.take(self.places - (shift[1] * soft.shape[1] + shift[0]))
+        explained = max(float(share @ self.darkening), 0.0) ** 2 / (float(share @ share) + 1e-3)
+        return _Guess(shift, blur, explained, soft)
+
+    def share_of(self, guess: _Guess) -> Pixels:
+        """How much of each pixel a shadow covers, at opacity 1."""
+        height, width = self.solid.shape
+        left, top = self.room - guess.shift[0], self.room - guess.shift[1]
+        return guess.soft[top : top + height - 2 * self.room, left : left + width - 2 * self.room]
 
 
-def _softened(solid: Pixels, blur: float) -> Pixels:
-    return np.asarray(cv2.GaussianBlur(solid, (0, 0), blur) if blur else solid, np.float32)
+def _with_room(places: NDArray[np.intp], width: int, room: int) -> NDArray[np.intp]:
+    """Places in a field so many px wide, in that field with room around it."""
+    rows, columns = np.divmod(places, width)
+    return np.asarray((rows + room) * (width + 2 * room) + columns + room, np.intp)
 
 
 def _downhill(fit: _Fit, shift: tuple[int, int], blur: float, reach: int) -> _Guess:
     """The best shadow of one blur, over whole px from a first guess; what it explains is bounded."""
-    soft = _softened(fit.solid, blur)
+    soft = np.asarray(cv2.GaussianBlur(fit.solid, (0, 0), blur) if blur else fit.solid, np.float32)
     best = fit.of(soft, shift, blur)
     while True:
         x, y = best.shift
@@ -146,31 +167,26 @@ def _downhill(fit: _Fit, shift: tuple[int, int], blur: float, reach: int) -> _Gu
         best = better
 
 
-def _coloured(
-    look: Look, darkening: Pixels, solid: Pixels, visible: NDArray[np.intp], guess: _Guess
-) -> tuple[Shadow, float]:
-    """A shadow with its colour and opacity, and the share of the darkening that it leaves unexplained."""
-    shift = np.array([[1.0, 0.0, guess.shift[0]], [0.0, 1.0, guess.shift[1]]])
-    share = cv2.warpAffine(_softened(solid, guess.blur), shift, solid.shape[::-1])
-    seen = np.asarray(share, np.float32).ravel()[visible]
-    some = slice(None, None, len(visible) // (4 * _SAMPLES) + 1)
-    full = seen[some] @ look.departure.reshape(-1, 3)[visible[some]] / (float(seen[some] @ seen[some]) + 1e-3)
-    beneath = quantile(look.ground.reshape(-1, 3)[visible[some]].astype(np.float32), 0.5)
+def _coloured(look: Look, fit: _Fit, visible: NDArray[np.intp], guess: _Guess) -> tuple[Shadow, float]:
+    """A shadow with its colour and opacity, and the mean change (levels) of what lies wholly in it."""
+    some = visible[:: len(visible) // (4 * _SAMPLES) + 1]
+    seen = fit.share_of(guess)[np.divmod(some, look.page.shape[1])]
+    full = seen @ taken(look.departure, some) / (float(seen @ seen) + 1e-3)
+    beneath = quantile(taken(look.ground, some).astype(np.float32), 0.5)
     opacity = float(np.clip((-full / np.maximum(beneath, 1.0)).max(), 0.02, 1.0))
-    before, thrown = _averaged((darkening.ravel()[visible], seen), visible, solid.shape, _GRAIN * look.size)
-    after = before + thrown * np.float32(full.mean())
-    unexplained = float(after @ after) / max(float(before @ before), 1.0)
     dx, dy = guess.shift
     colour = as_rgb(beneath + full / opacity)
-    return Shadow(colour, float(dx), float(dy), guess.blur, opacity), unexplained
+    return Shadow(colour, float(dx), float(dy), guess.blur, opacity), float(full.mean())
 
 
-def _averaged(
-    fields: tuple[Pixels, Pixels], visible: NDArray[np.intp], shape: tuple[int, ...], sigma: float
-) -> tuple[Pixels, Pixels]:
-    """The local means of two fields, (N,), that are known at the visible places only."""
-    layers = np.zeros((shape[0] * shape[1], 3), np.float32)
-    layers[visible] = np.stack([*fields, np.ones(len(visible), np.float32)], axis=1)
-    blurred = cv2.GaussianBlur(layers.reshape(*shape, 3), (0, 0), max(sigma, 0.3)).reshape(-1, 3)[visible]
-    first, second, weight = np.asarray(blurred, np.float32).T
-    return first / np.maximum(weight, 1e-3), second / np.maximum(weight, 1e-3)
+def _unexplained(darkening: Pixels, change: Pixels, shown: Mask, sigma: float) -> float:
+    """Share of the darkening beside the strokes, texture averaged away, that a shadow's change leaves."""
+    layers = cv2.merge((darkening, darkening + change, np.ones_like(darkening)))
+    layers = cv2.copyTo(layers, shown)
+    if sigma >= _FINE:  # half as many px tell as much
+        layers, sigma = cv2.resize(layers, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), sigma / 2
+    told = layers[..., 2] > _MOSTLY
+    blurred = cv2.GaussianBlur(layers, (0, 0), max(sigma, 0.3))[told]
+    before, after, weight = np.asarray(blurred, np.float32).T
+    before, after = before / np.maximum(weight, 1e-3), after / np.maximum(weight, 1e-3)
+    return float(after @ after) / max(float(before @ before), 1.0)

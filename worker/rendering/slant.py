@@ -52,8 +52,11 @@ def _sharpness(line: Mask, lean: float) -> float:
     """How much neighbouring columns differ in ink once the lean is undone."""
     height, width = line.shape
     room = int(abs(lean) * height) + 1
-    undo = np.array([[1.0, lean, room - lean * height / 2], [0.0, 1.0, 0.0]])
-    upright = cv2.warpAffine(line, undo, (width + 2 * room, height))
+    if lean:
+        undo = np.array([[1.0, lean, room - lean * height / 2], [0.0, 1.0, 0.0]])
+        upright = cv2.warpAffine(line, undo, (width + 2 * room, height))
+    else:
+        upright = cv2.copyMakeBorder(line, 0, 0, room, room, cv2.BORDER_CONSTANT, value=0)
     columns = np.asarray(cv2.reduce(upright, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32F)).ravel()
     steps = columns[1:] - columns[:-1]
     return float(steps @ steps)

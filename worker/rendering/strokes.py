@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from operator import itemgetter
 
 import cv2
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.job import Box, Image, Mask, Region, TextBlock, TextLine
-from worker.rendering.colour import RGB, Pixels, dominant, inked, quantile, sample, some, squares
+from worker.rendering.colour import RGB, Pixels, dominant, inked, quantile, sample, some, squares, taken
 from worker.rendering.fonts import FontSet
 from worker.rendering.frame import Frame, page_box
 from worker.rendering.likeness import Likeness
@@ -58,14 +59,14 @@ def find_strokes(
     inner = _within(boxes.box, region.box)
     inside = _inside_lines(block, boxes)
     strokes = np.asarray(cv2.bitwise_and(boxes.strokes, inside), np.uint8)
-    if np.count_nonzero(strokes) < FEWEST:
+    if cv2.countNonZero(strokes) < FEWEST:
         strokes = np.asarray(cv2.bitwise_and(_guess_strokes(page, ground)[inner], inside), np.uint8)
     bodies = np.zeros_like(region.strokes)
-    if np.count_nonzero(strokes) < FEWEST:
+    if cv2.countNonZero(strokes) < FEWEST:
         return replace(region, strokes=bodies)
     likeness = Likeness.to(block, (boxes.box.left, boxes.box.top), frame, fonts)
     likely = 1.0 if likeness is None else likeness.of(strokes, enough=_LIKELY)
-    if likely < _LIKELY and np.count_nonzero(strokes) > _MOST_INKED * np.count_nonzero(inside):
+    if likely < _LIKELY and cv2.countNonZero(strokes) > _MOST_INKED * cv2.countNonZero(inside):
         # A mask of nearly the whole line has its middle for strokes.
         strokes, likely = _liker(strokes, _guess_strokes(page, ground)[inner] & inside, likeness)
     bodies[inner] = _bodies(
@@ -86,33 +87,30 @@ def _bodies(colours: Colours, strokes: Mask, inside: Mask, likeness: Likeness | 
         fill = colours.dominant_at(cores_of(colours, within))
     # What is nearer to the ground than to the fill is an edge of an outline or a shadow.
     off_fill = colours.squares_from(fill)
-    nearer = cv2.compare(off_fill, colours.squares_from_ground(), cv2.CMP_LE)
+    nearer = cv2.compare(off_fill, colours.squares_from_ground, cv2.CMP_LE)
     bodies = np.asarray(cv2.bitwise_and(within, nearer), np.uint8)
-    bodies = bodies if np.count_nonzero(bodies) >= FEWEST else within
+    bodies = bodies if cv2.countNonZero(bodies) >= FEWEST else within
     bodies = _of_fill(bodies, off_fill, likeness)
     if within is not strokes or likely < _UNLIKELY:
         bodies = _likelier(colours, bodies, inside, likeness)
     return bodies
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Colours:
     """Pixels and the ground under them, (h, w, 3) each: how far they are from it and from other colours."""
 
     page: Image
     ground: Image
 
+    @cached_property
     def squares_from_ground(self) -> Pixels:
         """Squared distance (RGB) of each pixel to its ground."""
         return squares(np.asarray(cv2.absdiff(self.page, self.ground), np.uint8))
 
-    def at(self, places: NDArray[np.intp]) -> Colours:
-        """Some of the pixels, as (N, 1, 3)."""
-        return Colours(self.page.reshape(-1, 1, 3)[places], self.ground.reshape(-1, 1, 3)[places])
-
     def dominant_at(self, places: NDArray[np.intp]) -> RGB:
         """The colour that most pixels at some places share."""
-        return dominant(self.page.reshape(-1, 3)[places])
+        return dominant(taken(self.page, places))
 
     def squares_from(self, colour: RGB) -> Pixels:
         """Squared distance (RGB) of each pixel to one colour."""
@@ -143,7 +141,7 @@ def near_longest(block: TextBlock, longest: int, region: Region) -> Region:
     if len(block.lines) == 1:
         return region
     alone = near_lines(block.lines[longest : longest + 1], _AROUND * block.text_height, region)
-    return alone if np.count_nonzero(alone.strokes) >= FEWEST else region
+    return alone if cv2.countNonZero(alone.strokes) >= FEWEST else region
 
 
 def _within(box: Box, outer: Box) -> tuple[slice, slice]:
@@ -186,7 +184,7 @@ def _innermost(colours: Colours, strokes: Mask, fill: RGB, likeness: Likeness | 
     alike = colours.near(fill, _UNLIKE)
     hull = _filled(strokes)
     unlike = cv2.subtract(hull, cv2.dilate(alike, np.ones((3, 3), np.uint8)))
-    if np.count_nonzero(unlike) < _MUCH * np.count_nonzero(strokes):
+    if cv2.countNonZero(unlike) < _MUCH * cv2.countNonZero(strokes):
         return strokes
     body = colours.near(dominant(sample(colours.page, np.asarray(unlike, np.uint8))), _UNLIKE)
     candidates = [np.asarray(cv2.bitwise_and(hull, ink), np.uint8) for ink in (alike, body)]
@@ -215,7 +213,7 @@ def _likelier(colours: Colours, strokes: Mask, inside: Mask, likeness: Likeness 
         return strokes
     best, least, rest = strokes, found + 2 * _CLEARLY_LIKER, inside
     for _ in range(_COLOURS):
-        if np.count_nonzero(rest) < FEWEST:
+        if cv2.countNonZero(rest) < FEWEST:
             break
         near = colours.near(dominant(sample(colours.page, rest)), _UNLIKE / 2)
         ink = np.asarray(cv2.bitwise_and(near, inside), np.uint8)
@@ -229,10 +227,11 @@ def _likelier(colours: Colours, strokes: Mask, inside: Mask, likeness: Likeness 
 def _of_fill(strokes: Mask, off_fill: Pixels, likeness: Likeness | None) -> Mask:
     """The strokes without ink of other colours (a stripe, a motif), where that spells the text better."""
     alike = np.asarray(cv2.bitwise_and(strokes, _at_most(off_fill, _UNLIKE)), np.uint8)
-    left = np.count_nonzero(alike)
-    if likeness is None or left < FEWEST or left > (1 - _MUCH) * np.count_nonzero(strokes):
+    left = cv2.countNonZero(alike)
+    if likeness is None or left < FEWEST or left > (1 - _MUCH) * cv2.countNonZero(strokes):
         return strokes
-    return alike if likeness.of(alike) > likeness.of(strokes) + _CLEARLY_LIKER / 2 else strokes
+    enough = likeness.of(alike) - _CLEARLY_LIKER / 2
+    return strokes if likeness.of(strokes, enough=enough) >= enough else alike
 
 
 def _without_specks(strokes: Mask, least: float) -> Mask:
@@ -255,14 +254,16 @@ def cores_of(colours: Colours, strokes: Mask) -> NDArray[np.intp]:
     """
     left, top, width, height = cv2.boundingRect(strokes)
     left, top = max(left - 1, 0), max(top - 1, 0)
-    body = strokes[top : top + height + 2, left : left + width + 2]
+    around = np.s_[top : top + height + 2, left : left + width + 2]
+    body = strokes[around]
     depth = np.asarray(cv2.distanceTransform(body, cv2.DIST_L2, 3), np.float32)
     places = inked(body)
-    deepest = float(quantile(depth.ravel()[some(places, _SAMPLES)], 0.95))
+    deepest = float(quantile(depth.take(some(places, _SAMPLES)), 0.95))
     if deepest >= 2.5:
-        rows, columns = np.divmod(some(inked(depth >= max(0.6 * deepest, 1.9))), body.shape[1])
-        return np.asarray((rows + top) * strokes.shape[1] + columns + left, np.intp)
-    places = inked(strokes)
-    off_ground = colours.at(places).squares_from_ground().ravel()
-    least = quantile(off_ground[:: len(off_ground) // _SAMPLES + 1], 0.75)
-    return some(places[off_ground >= least])
+        cores = some(inked(depth >= max(0.6 * deepest, 1.9)))
+    else:
+        off_ground = colours.squares_from_ground[around].take(places)
+        least = quantile(off_ground[:: len(off_ground) // _SAMPLES + 1], 0.75)
+        cores = some(places[off_ground >= least])
+    rows, columns = np.divmod(cores, body.shape[1])
+    return np.asarray((rows + top) * strokes.shape[1] + columns + left, np.intp)

@@ -20,6 +20,7 @@ from worker.rendering.colour import (
     difference,
     legible,
     quantile,
+    taken,
 )
 from worker.rendering.effects import Outline, Shadow, distance_from, find_outline
 from worker.rendering.fonts import FontSet
@@ -110,8 +111,9 @@ def measure_style(
     region = near_longest(block, longest, region)
     look = look_at(rgb, plate, region, ink.size)
     page, ground = look.page, look.ground
-    ground_colour = as_rgb(quantile(ground.reshape(-1, 3)[:: max(1, ground.size // 6000)], 0.5))
-    if np.count_nonzero(look.strokes) < FEWEST:
+    samples = np.arange(0, ground.size // 3, max(1, ground.size // 6000))
+    ground_colour = as_rgb(quantile(taken(ground, samples), 0.5))
+    if cv2.countNonZero(look.strokes) < FEWEST:
         black_or_white = legible(ground_colour, ground_colour, least=7.0)
         return Style(_flat(black_or_white), ground_colour, weight=400)
     colours = Colours(page, ground)
@@ -165,7 +167,7 @@ def _flat(colour: RGB) -> Fill:
 def _gradient(look: Look, cores: NDArray[np.intp], ink: Ink, region: Region) -> Fill | None:
     """A fill that changes steadily down each line, or along the block; None where one colour is enough."""
     rows, columns = np.divmod(cores, look.page.shape[1])
-    colours = look.page.reshape(-1, 3)[cores].astype(np.float32)
+    colours = taken(look.page, cores).astype(np.float32)
     _, deviations = cv2.meanStdDev(colours.reshape(-1, 1, 3))
     if float(deviations.max()) < _FLAT:
         return None
@@ -195,7 +197,8 @@ def _ends(place: NDArray[np.float64], colours: Pixels) -> tuple[RGB, RGB] | None
     if len(told) < 5:
         return None
     at = _BANDS[told] + 1 / 16
-    medians = np.array([quantile(colours[order[ends[band] : ends[band + 1]]], 0.5) for band in told])
+    colours = colours.take(order, axis=0)
+    medians = np.array([quantile(colours[ends[band] : ends[band + 1]], 0.5) for band in told])
     offset = at - at.mean()
     slope = offset @ medians / (offset @ offset)
     start = medians.mean(axis=0) - slope * at.mean()

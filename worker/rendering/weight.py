@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from worker.rendering.colour import RGB, Pixels, dot, inked, quantile
+from worker.rendering.colour import RGB, Pixels, dot, inked, quantile, some
 from worker.rendering.fonts import FontSet
 from worker.rendering.look import Look
 from worker.rendering.raster import rasterise_alone
@@ -18,6 +18,8 @@ _LONGEST_TRIAL = 5
 _SMALL, _SMALL_WEIGHTS = 16.0, (400, 600)
 #: Distance (RGB) of fill and ground that shows how far each pixel is covered.
 _CONTRAST = 64.0
+#: Pixels that tell it.
+_SAMPLES = 1000
 _AROUND = np.ones((3, 3), np.uint8)
 
 
@@ -57,21 +59,24 @@ def measure_weight(
 
 def coverage_of(look: Look, fill: RGB) -> Pixels | None:
     """How far, 0..1, the text covers each pixel, hairlines too; None where fill and ground are one colour."""
-    less = np.array([[-1, 0, 0, fill[0]], [0, -1, 0, fill[1]], [0, 0, -1, fill[2]]], np.float32)
-    axis = np.asarray(cv2.transform(look.ground.astype(np.float32), less), np.float32)  # fill less ground
+    axis = np.asarray(cv2.subtract(np.array([*fill, 0.0]), look.ground, dtype=cv2.CV_32F), np.float32)
     length = dot(axis, axis)
-    if float(quantile(length.ravel()[inked(look.strokes)], 0.5)) <= _CONTRAST**2:
+    if float(quantile(length.take(some(inked(look.strokes), _SAMPLES)), 0.5)) <= _CONTRAST**2:
         return None
     along = dot(look.departure, axis)
     along /= np.maximum(length, 1.0, out=length)
-    return np.asarray(cv2.copyTo(np.clip(along, 0, 1, out=along), look.mask), np.float32)
+    np.minimum(np.maximum(along, 0, out=along), 1, out=along)
+    return np.asarray(cv2.copyTo(along, look.mask), np.float32)
 
 
 def _of_strokes(look: Look, coverage: Pixels | None) -> Pixels:
     """The coverage by the strokes and their edges; white on white the strokes themselves, all that tells."""
+    left, top, width, height = cv2.boundingRect(look.strokes)  # with room for the edges and their slopes
+    around = np.s_[max(top - 3, 0) : top + height + 3, max(left - 3, 0) : left + width + 3]
+    strokes = look.strokes[around]
     if coverage is None:
-        return look.strokes.astype(np.float32) / np.float32(255)
-    return np.asarray(cv2.copyTo(coverage, cv2.dilate(look.strokes, _AROUND)), np.float32)
+        return strokes.astype(np.float32) / np.float32(255)
+    return np.asarray(cv2.copyTo(coverage[around], cv2.dilate(strokes, _AROUND)), np.float32)
 
 
 def _stroke_width(coverage: Pixels) -> float:

@@ -11,6 +11,8 @@ from worker.imaging.composite import composite
 from worker.imaging.mask import find_region
 from worker.imaging.plan import Route
 from worker.imaging.preprocess import Prepared, prepare
+from worker.imaging.shifts import Shades, ShiftOptions, find_shifts
+from worker.imaging.site import Site
 from worker.job import Box, Image, Region
 
 
@@ -95,3 +97,36 @@ def test_a_strange_thing_that_reaches_under_the_ink_is_not_cut_off() -> None:
     cv2.line(page, (0, 40), (499, 250), (10, 10, 10), 6, cv2.LINE_AA)
     _, prepared = erased(page, Box(150, 120, 300, 160))
     assert prepared.routes[0] == (Route.NETWORK,)
+
+
+def site_of(ground: Image, ink: Box, text_height: float) -> Site:
+    mask = np.zeros(ground.shape[:2], np.uint8)
+    mask[ink.slices] = 255
+    box = Box(0, 0, ground.shape[1], ground.shape[0])
+    return Site(box, ground, mask, mask == 0, mask == 0, text_height)
+
+
+@pytest.mark.parametrize("text_height", [12.0, 40.0, 80.0])
+def test_what_does_not_repeat_is_refused_from_near_and_from_afar(text_height: float) -> None:
+    coarse = np.random.default_rng(5).uniform(40, 220, (16, 22, 3)).astype(np.float32)
+    ground = np.rint(cv2.resize(coarse, (520, 360), interpolation=cv2.INTER_LINEAR)).astype(np.uint8)
+    site = site_of(ground, Box(180, 160, 340, 200), text_height)
+    ring = site.ring(20)
+    shades = Shades.of(site, ring)
+    assert find_shifts(site, ring, Box(160, 140, 360, 220), shades, ShiftOptions()) == []
+    page = checks(520, 360)
+    site = site_of(page, Box(180, 160, 340, 200), text_height)
+    found = find_shifts(site, ring, Box(160, 140, 360, 220), Shades.of(site, ring), ShiftOptions())
+    assert found
+    assert all(down % 24 == across % 24 == (down + across) % 48 == 0 for down, across in found)
+
+
+def test_the_shades_of_a_ground_are_its_variance_and_where_it_lies() -> None:
+    two = np.zeros((20, 20, 3), np.uint8)
+    two[:, 10:] = (60, 0, 80)
+    site = site_of(two, Box(0, 0, 1, 1), 10.0)
+    shades = Shades.of(site, np.ones((20, 20), np.bool_))
+    assert shades.variance == pytest.approx(50.0**2)
+    assert shades.contrast == pytest.approx(50.0**2, rel=1e-4)
+    along = shades.direction[0, :3] @ two.reshape(-1, 3).T + shades.direction[0, 3]
+    assert np.abs(along) == pytest.approx(np.full(400, 50.0), rel=1e-4)

@@ -15,6 +15,7 @@ from worker.imaging.pixels import (
     level_at,
     level_counts,
     parts,
+    pieces,
     some_of,
     those,
 )
@@ -46,6 +47,32 @@ def test_components_come_back_as_masks() -> None:
     assert np.count_nonzero(alone) == 24
     box = box_of(alone, 3)
     assert (box.left, box.top, box.right, box.bottom) == (17, 7, 29, 17)
+
+
+@settings(max_examples=30)
+@given(st.integers(2, 400), st.integers(0, 2**32 - 1))
+def test_the_chosen_are_looked_up_whether_they_are_few_or_many(count: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, count, (20, 30)).astype(np.int32)
+    chosen = random.random(count) < 0.4
+    assert (those(chosen, labels) == np.where(chosen[labels], 255, 0)).all()
+
+
+def test_components_come_with_their_boxes_and_areas() -> None:
+    mask = np.zeros((20, 30), np.uint8)
+    mask[2:5, 2:5] = mask[10:14, 20:26] = 255
+    mask[5, 5] = 255  # diagonally on
+    labels, sizes = pieces(mask)
+    assert sizes[labels[3, 3]].tolist() == [2, 2, 4, 4, 10]
+    assert sizes[labels[11, 22]].tolist() == [20, 10, 6, 4, 24]
+    assert len(pieces(mask, connectivity=4)[1]) == 4
+
+
+def test_levels_of_many_pixels_are_counted_in_some_of_the_rows() -> None:
+    levels = np.broadcast_to(np.arange(256, dtype=np.uint8), (400, 256)).copy()
+    counts = level_counts(levels, np.full_like(levels, 255))
+    assert 0 < counts.sum() < levels.size
+    assert level_at(counts, 0.5) == 128
 
 
 @given(st.integers(1, 4000), st.integers(1, 500))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 
 from tests.unit.imaging.pages import block_of, inked
 from worker.imaging.composite import composite
@@ -135,3 +136,42 @@ def test_a_picture_with_grain_is_no_cloth() -> None:
     block = block_of(text)
     prepared = prepare(page, [block], [find_region(page, block)], (256,))
     assert prepared.routes[0] == (Route.NETWORK,)
+
+
+@pytest.mark.parametrize("height", [23.0, 31.0, 44.0, 47.0])
+def test_a_cloth_is_continued_up_to_edges_that_no_look_divides(height: float) -> None:
+    ground = knit(397, 211)
+    mask = np.zeros((211, 397), np.uint8)
+    mask[160:, 210:] = 255
+    free = mask == 0
+    page = np.where(free[..., None], ground, 250).astype(np.uint8)
+    cloth = Cloth.at(Site(Box(0, 0, 397, 211), page, mask, free, free, height), TextureOptions())
+    plate = cloth.continued(TextureOptions())
+    assert plate.shape == page.shape
+    assert plate[~free].max() < 235  # nothing of the white is left, at the very edge neither
+    smooth = [cv2.blur(each, (31, 31))[~free].astype(int) for each in (plate, ground)]
+    assert np.abs(smooth[0] - smooth[1]).mean() < 10  # of ground that ends at two of its sides
+
+
+def test_letters_far_larger_than_any_look_are_no_cloth() -> None:
+    mask = np.zeros((400, 500), np.uint8)
+    mask[100:300, 100:400] = 255
+    free = mask == 0
+    cloth = Cloth.at(Site(Box(0, 0, 500, 400), knit(500, 400), mask, free, free, 6000.0), TextureOptions())
+    assert cloth.wrong == float("inf")
+
+
+def test_sites_grow_to_multiples_without_ground() -> None:
+    pixels = knit(50, 31)
+    mask = np.zeros((31, 50), np.uint8)
+    mask[-1, -1] = 255
+    free = mask == 0
+    site = Site(Box(7, 9, 57, 40), pixels, mask, free, free, 30.0)
+    assert site.multiple(1) is site
+    grown = site.multiple(4)
+    assert grown.mask.shape == (32, 52)
+    assert np.array_equal(grown.pixels[:31, :50], pixels)
+    assert np.array_equal(grown.free[:31, :50], free)
+    assert not grown.free[31:].any()
+    assert not grown.blank[:, 50:].any()
+    assert np.count_nonzero(grown.mask) == 1

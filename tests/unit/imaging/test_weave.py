@@ -14,7 +14,7 @@ from worker.imaging.ground import Floats
 from worker.imaging.plan import Route
 from worker.imaging.preprocess import prepare
 from worker.imaging.site import alike
-from worker.imaging.weave import WeaveOptions, drifted, tried, woven
+from worker.imaging.weave import WeaveOptions, diffused, drifted, tried, woven
 from worker.job import Box, Image, Mask, Region
 
 
@@ -127,3 +127,17 @@ def test_plaid_goes_on_under_a_whole_polygon() -> None:
     )
     ours, theirs = (np.abs(one[inner].astype(int) - ground[inner]).mean() for one in (plate, telea))
     assert ours < 0.5 * theirs  # grain of its own, where the truth has another
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 12), st.floats(20, 120), st.floats(5, 100))
+def test_diffusion_reaches_into_what_nothing_near_tells(half: int, low: float, range_: float) -> None:
+    values = np.full((80, 90), low, np.float32)
+    values[:, 45:] += np.float32(range_)
+    seen = np.ones((80, 90), np.bool_)
+    seen[40 - half : 40 + half, 20:70] = False
+    values[~seen] = 0
+    foretold = diffused(values, seen)
+    assert np.array_equal(foretold[seen], values[seen])
+    assert foretold.min() > low - 0.1
+    assert foretold.max() < low + range_ + 0.1

@@ -116,3 +116,20 @@ def test_an_italic_of_the_family_is_not_taken(tmp_path: Path) -> None:
     fonts = FontSet.load(FontOptions((tmp_path,)))
 
     assert fonts.shape("가나", "ko", 400).families == ("Brand",)
+
+
+@pytest.mark.parametrize("text", ["한국어 g|", "温，Wj", " "])
+@pytest.mark.parametrize("weight", [300, 850])
+def test_the_extents_of_a_line_are_those_of_its_glyphs(fonts: FontSet, text: str, weight: int) -> None:
+    for _ in range(2):  # once measured, once known
+        shaped = fonts.shape(text, "ko", weight)
+        boxes = []
+        for glyph in shaped.glyphs:
+            ink = glyph.font.get_glyph_extents(glyph.id)
+            if ink.width and ink.height:
+                left, top = glyph.x + ink.x_bearing * glyph.scale, glyph.y + ink.y_bearing * glyph.scale
+                boxes.append((left, top, left + ink.width * glyph.scale, top + ink.height * glyph.scale))
+        lefts, tops, rights, bottoms = zip(*boxes, strict=True) if boxes else ([0.0],) * 4
+
+        assert (shaped.left, shaped.top) == (min(lefts), max(tops))
+        assert (shaped.right, shaped.bottom) == (max(rights), min(bottoms))
