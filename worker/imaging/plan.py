@@ -41,6 +41,8 @@ class PlanOptions:
     fill: FillOptions = field(default_factory=FillOptions)
     texture: TextureOptions = field(default_factory=TextureOptions)
     pattern: PatternOptions = field(default_factory=PatternOptions)
+    #: Beyond so many px of hole and surroundings no pattern or cloth is sought: each takes 275 bytes meanwhile.
+    most_sought: int = 1_500_000
     #: Px of page around the ink in a tile: LaMa's local receptive field at 1/8 resolution spans 8 cells.
     context: int = 64
     #: Holes of a larger inscribed radius than this share of the tile are shrunk rather than cut.

@@ -164,6 +164,8 @@ def _fill(
     if ground is not None:
         return _patch(hole.block_id, ground, site.box, site.mask), Route.FILL
     site = text.site(rgb, hole, options.texture.px_reach(text_height), text_height)
+    if site.mask.size > options.most_sought:
+        return None
     cloth = Cloth.at(site, options.texture)
     if cloth.wrong <= options.texture.most_wrong:
         ground = cloth.continued(options.texture)
@@ -176,6 +178,8 @@ def _continued(
 ) -> tuple[Patch, Route] | None:
     """Fills a hole from the pattern it interrupts, if it interrupts one."""
     site = text.site(rgb, hole, options.pattern.px_reach(text_height), text_height)
+    if site.mask.size > options.most_sought:
+        return None
     continued = continue_pattern(site, options.pattern, options.fill)
     if continued is None:
         return None

@@ -254,10 +254,11 @@ def _part(hole: Hole, start: int, end: int, wide: bool, fade: int = 0) -> Hole:
     else:
         box = Box(box.left, box.top + start, box.right, box.top + end)
         mask, alpha = hole.mask.T[inner].T, hole.alpha.T[inner].T
+    alpha = alpha.copy()  # a view would keep all that was left of the hole, for each of its pieces
     if fade:
-        ramp = np.ones(end - start, np.float32)
-        ramp[:fade] = (np.arange(fade) + 1) / (fade + 1)
-        alpha = np.rint(alpha * (ramp[None, :] if wide else ramp[:, None])).astype(np.uint8)
+        ramp = (np.arange(fade, dtype=np.float32) + 1) / (fade + 1)
+        edge = alpha[:, :fade] if wide else alpha[:fade]
+        edge[:] = np.rint(edge * (ramp[None, :] if wide else ramp[:, None]))
     return Hole(hole.block_id, hole.line, box, mask, alpha, faded=fade > 0)
 
 

@@ -9,8 +9,11 @@ import pytest
 
 from tests.unit.imaging.pages import block_of, line
 from tests.unit.imaging.test_erase import plate_of
+from tests.unit.imaging.test_pattern import stripes
+from worker.imaging.plan import Hole, PlanOptions, Route
 from worker.imaging.preprocess import prepare
 from worker.imaging.quads import line_labels, surroundings
+from worker.imaging.windows import plan_windows
 from worker.job import Box, Region
 
 
@@ -25,6 +28,28 @@ def test_lines_of_a_long_paragraph_are_told_apart_in_little_memory() -> None:
     finally:
         tracemalloc.stop()
     assert [int(labels[40 * row + 15, 300]) for row in range(60)] == list(range(60))
+
+
+def test_where_a_line_and_its_surroundings_are_too_large_no_pattern_is_sought() -> None:
+    """A box may span a strip, and the search holds hundreds of bytes for each of its pixels."""
+    page, box = stripes(500, 300), Box(150, 120, 300, 160)
+    mask = np.full((box.height, box.width), 255, np.uint8)
+    block, region = block_of(line(150, 120, 300, 160)), Region(0, box, mask, mask)
+    for most, route in ((500 * 300, Route.PATTERN), (box.width * box.height, Route.NETWORK)):
+        prepared = prepare(page, (block,), (region,), (256,), PlanOptions(most_sought=most))
+        assert prepared.routes == {0: (route,)}
+
+
+def test_pieces_of_a_long_hole_do_not_keep_what_was_left_of_it() -> None:
+    mask = np.full((40_000, 50), 255, np.uint8)
+    hole = Hole(0, 0, Box(0, 0, 50, 40_000), mask, mask)
+    tracemalloc.start()
+    try:
+        windows = plan_windows([hole], Box(0, 0, 50, 40_000), (256,), PlanOptions())
+        assert tracemalloc.get_traced_memory()[1] < 10 * mask.nbytes
+    finally:
+        tracemalloc.stop()
+    assert len(windows) > 100
 
 
 @pytest.mark.parametrize(("width", "height", "tall"), [(2, 1200, 33), (1200, 2, 48), (1, 400, 33)])
