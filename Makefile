@@ -35,7 +35,7 @@ help:
 	@echo "make load              the whole service to saturation (LOAD='--help')                2 min"
 	@echo "make load-model        Triton alone, by perf_analyzer (LOAD='--help')                 10 min"
 	@echo "make bench-quality     erased pages against the truth                                 5 min"
-	@echo "make bench-pages       pages of all sorts, erased: time and traces                    2 min"
+	@echo "make bench-pages       pages erased in tiles, whole and in crops: what it costs       7 min"
 	@echo "make bench-legibility  whether OCR reads what was typeset                             5 min"
 	@echo "make bench-typeset     typesetting: milliseconds a page                               15 s"
 	@echo "make bench-translation calls, tokens and time of the translator                       1 min"
@@ -63,8 +63,12 @@ test-export: setup $(EXPORT)/.ready
 	$(EXPORT)/bin/python -m pytest tests/export --confcutdir=tests/export -m "not slow"
 
 # Measurements: nothing else should run beside them.
-bench-transport bench-quality bench-pages bench-legibility bench-typeset bench-queue bench-translation: setup
+bench-transport bench-quality bench-legibility bench-typeset bench-queue bench-translation: setup
 	$(BIN)/python -m benchmarks.$(subst -,_,$@)
+
+# The network takes pages of any size in torch only.
+bench-pages: setup $(EXPORT)/.ready
+	$(BIN)/python -m benchmarks.bench_pages
 
 bench-model: setup $(EXPORT)/.ready
 	@$(EXPORT)/bin/python $(PIP) "openvino>=2025"

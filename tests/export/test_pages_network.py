@@ -7,19 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.pages_network import flop_eager, flop_served
-from benchmarks.pages_table import SERVED
-from benchmarks.pages_ways import Case
+from benchmarks.pages_table import PLANNER, SERVED
 from export.build import COMPACT
 from export.checkpoints import load_model
 from export.compact import CompactLama
 from export.lama import Lama
-from worker.job import TextLine
+from tests.lettered import lettered_page
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -47,43 +45,39 @@ def test_served_transforms_are_products_that_grow_faster(model: Lama | CompactLa
 
 
 @pytest.mark.parametrize(
-    ("way", "calls"), [("planner", 1), ("whole page", 1), ("line crops", 2), (SERVED, 1)]
+    ("way", "calls", "pixels"),
+    [("whole page", 1, 408 * 504), ("line crops", 2, 208 * 424 + 192 * 440)],
 )
-def test_a_way_is_run_and_measured(way: str, calls: int, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "benchmarks.pages_network", _case(tmp_path), way]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
-    run = json.loads(done.stdout)
-    assert run["calls"] == calls
-    assert run["pixels"] >= 256**2
-    assert run["flop"] > 100e3 * run["pixels"]
-    assert 0.01 < run["seconds"] < 60
-    # At least the eleven planes of the fills, in float32.
-    assert run["kilobytes"] * 1024 > (44 * run["pixels"] / calls if way != SERVED else 0)
+def test_a_way_is_run_and_measured(way: str, calls: int, pixels: int, tmp_path: Path) -> None:
+    run = _measured(way, tmp_path)
+    assert (run["calls"], run["pixels"]) == (calls, pixels)
+
+
+@pytest.mark.parametrize("way", [PLANNER, SERVED])
+def test_the_planner_runs_in_torch_and_as_served(way: str, tmp_path: Path) -> None:
+    run = _measured(way, tmp_path)
+    assert run["pixels"] in (run["calls"] * 256**2, run["calls"] * 512**2)
 
 
 def test_more_than_the_memory_allowed_is_an_error(tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.pages_network",
-        _case(tmp_path),
-        "whole page",
-        "--memory=0.3",
-    ]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    done = _measure("whole page", tmp_path, "--memory=0.3")
     assert done.returncode == 1
     assert "memory" in done.stderr.lower()
 
 
-def _case(folder: Path) -> Path:
-    """Two lines of bars on noise that only a network can continue."""
-    rng = np.random.default_rng(5)
-    page = rng.integers(90, 256, (250, 300, 3)).astype(np.uint8)
-    lines = []
-    for top in (60, 150):
-        for left in range(80, 220, 14):
-            page[top : top + 30, left : left + 7] = 0
-        quad = [[76, top - 3], [222, top - 3], [222, top + 33], [76, top + 33]]
-        lines.append(TextLine(np.array(quad, np.float32), "字", 0.9))
-    Case(page, tuple(lines), (True, True)).save(folder / "case.npz")
-    return folder / "case.npz"
+def _measured(way: str, folder: Path) -> dict[str, float]:
+    done = _measure(way, folder)
+    assert done.returncode == 0, done.stderr
+    run: dict[str, float] = json.loads(done.stdout)
+    assert run["calls"] > 0
+    assert run["flop"] > 100e3 * run["pixels"]
+    assert 0.1 < run["seconds"] < 60
+    # Forty float32 planes of one call, at least.
+    assert run["kilobytes"] * 1024 > 160 * run["pixels"] / run["calls"]
+    return run
+
+
+def _measure(way: str, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    lettered_page().save(folder / "case.npz")
+    command = [sys.executable, "-m", "benchmarks.pages_network", str(folder / "case.npz"), way, *options]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)

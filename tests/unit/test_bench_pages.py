@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.bench_pages import run
-from benchmarks.pages_table import HEAD, Run, rows, together
+from benchmarks.pages_table import HEAD, Run, Runs, rows, together
 from benchmarks.pages_ways import MARGIN, Case, crop_box, in_crops, in_tiles, whole
-from worker.job import Image, Mask, TextLine
+from tests.lettered import lettered_page, line
+from worker.job import Image, Mask
 
 RUN = Run(seconds=2.0, calls=3, pixels=2_000_000, flop=6e9, kilobytes=1000)
 
@@ -33,21 +34,9 @@ class Blurring:
         return np.where(mask > 0, cv2.blur(image, (31, 31)), image).astype(np.uint8)
 
 
-def line(left: float, top: float, right: float, bottom: float) -> TextLine:
-    return TextLine(
-        np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32), "字", 0.9
-    )
-
-
 @pytest.fixture(scope="module")
 def case() -> Case:
-    """Two lines to be erased, one that stays, on a coarse texture: 501 × 403 px."""
-    coarse = np.random.default_rng(3).integers(60, 256, (31, 39, 3)).astype(np.uint8)
-    page = cv2.resize(coarse, (501, 403), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
-    for text, top in (("ERASED", 70), ("AS WELL", 370), ("KEPT", 220)):
-        cv2.putText(page, text, (160, top), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (0, 0, 0), 3)
-    lines = (line(158, 40, 320, 76), line(158, 190, 270, 226), line(158, 340, 340, 376))
-    return Case(page, lines, (True, False, True))
+    return lettered_page()
 
 
 def test_a_case_goes_to_another_process(case: Case, tmp_path: Path) -> None:
@@ -104,7 +93,12 @@ def test_a_crop_holds_its_line_and_lies_on_the_page(
 
 def test_ways_are_compared_with_the_planner() -> None:
     slower = Run(seconds=9.0, calls=1, pixels=4_750_000, flop=60e9, kilobytes=2_000_000)
-    runs = {"planner": RUN, "whole page": slower, "line crops": "more than 600 s", "planner, served": RUN}
+    runs: Runs = {
+        "planner": RUN,
+        "whole page": slower,
+        "line crops": "more than 600 s",
+        "planner, served": RUN,
+    }
     table = list(rows("page", runs))
     assert table == [
         "| page | planner | 2.000 | 0.500 | 3 | 2.00 | 6.0 | 1 | 1.0 | 1.0 |",
@@ -123,7 +117,10 @@ def test_without_a_planner_nothing_is_compared() -> None:
 
 
 def test_pages_add_up_unless_one_is_missing() -> None:
-    pages = [{"planner": RUN, "whole page": RUN}, {"planner": RUN, "whole page": "more than 600 s"}]
+    pages: list[Runs] = [
+        {"planner": RUN, "whole page": RUN},
+        {"planner": RUN, "whole page": "more than 600 s"},
+    ]
     assert together(pages) == {
         "planner": Run(seconds=4.0, calls=6, pixels=4_000_000, flop=12e9, kilobytes=1000),
         "whole page": "1 of 2 pages not run",
