@@ -177,8 +177,10 @@ def render(
     from worker.rerender import rerender
 
     with ends_in_words():
-        written, milliseconds = rerender(layout, plate, out)
-    _say(f"{written}: typeset in {milliseconds:.0f} ms")
+        drawn = rerender(layout, plate, out)
+    blocks = "1 block" if drawn.smaller == 1 else f"{drawn.smaller} blocks"
+    smaller = f", {blocks} set smaller" if drawn.smaller else ""
+    _say(f"{drawn.path}: typeset in {drawn.milliseconds:.0f} ms{smaller}")
 
 
 @app.command(epilog="Example: operate-worker demo a.jpg b.png")

@@ -26,7 +26,7 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from worker.errors import WorkerError
-from worker.job import JobStatus, Usage
+from worker.job import BlockReport, BlockStatus, JobStatus, Usage
 
 # A `_created` series beside each counter and histogram says nothing that a restart does not show.
 disable_created_metrics()
@@ -75,6 +75,9 @@ OLDEST_JOB_SECONDS = Gauge(
     registry=REGISTRY,
 )
 
+BLOCKS = Counter(
+    "operate_blocks", "Blocks of finished jobs, by what became of them.", ["status"], registry=REGISTRY
+)
 LINES = Counter(
     "operate_lines", "Erased lines, by the route their ground took.", ["route"], registry=REGISTRY
 )
@@ -150,6 +153,8 @@ def _start_at_zero() -> None:
     """Serve what alerts add up from the start: a series that begins above zero shows no increase."""
     for outcome in (*JobStatus, "repeated"):
         JOBS.labels(str(outcome))
+    for status in BlockStatus:
+        BLOCKS.labels(str(status))
     for error in _errors():
         DEAD_LETTERS.labels(error.code)
         if error.retryable:
@@ -189,6 +194,12 @@ def stage(name: str) -> Iterator[None]:
             yield
     finally:
         current_stage.reset(token)
+
+
+def count_blocks(blocks: Iterable[BlockReport]) -> None:
+    """Add what became of the blocks of a finished job."""
+    for block in blocks:
+        BLOCKS.labels(str(block.status)).inc()
 
 
 def count_routes(blocks: Iterable[Sequence[str]]) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from worker import stages
+from worker import metrics, stages
 from worker.budget import PixelBudget
 from worker.erasing import Eraser
 from worker.errors import first_error
@@ -105,7 +105,9 @@ class Pipeline:
         with watch("upload"):
             image_url = await self._store(job, rendered.picture)
             editable_urls = await self._store_editable(job, rendered)
-        return make_result(job, opened, rendered, image_url, editable_urls, answer.usage, watch)
+        result = make_result(job, opened, rendered, image_url, editable_urls, answer.usage, watch)
+        metrics.count_blocks(result.blocks)
+        return result
 
     async def _translate(self, text: PageText, watch: Stopwatch) -> Answer:
         with watch("translate"):

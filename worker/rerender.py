@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from worker.errors import BadImage, BadLayout
@@ -18,7 +18,18 @@ _SUFFIX = ".layout.json"
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 
-def rerender(layout: Path, plate: Path | None, out: Path | None) -> tuple[Path, float]:
+@dataclass(frozen=True, slots=True)
+class Rerendered:
+    """What was drawn again."""
+
+    path: Path
+    #: What drawing took.
+    milliseconds: float
+    #: How many edited texts had to be set clearly smaller than the old ones.
+    smaller: int
+
+
+def rerender(layout: Path, plate: Path | None, out: Path | None) -> Rerendered:
     """Draw a page again.
 
     Args:
@@ -26,11 +37,8 @@ def rerender(layout: Path, plate: Path | None, out: Path | None) -> tuple[Path, 
         plate: Its erased page; None: NAME.plate.png beside NAME.layout.json.
         out: The picture to write, its format told by its name; None: NAME.png beside the layout.
 
-    Returns:
-        What was written, and the milliseconds that drawing took.
-
     Raises:
-        BadLayout: The layout cannot be read, or does not suit the plate.
+        BadLayout: The layout cannot be read, does not suit the plate, or a text in it cannot be drawn.
         BadImage, TooLarge: The plate cannot be read, or `out` names no format that can be written.
         SettingsError: FONT_PATHS names no fonts.
     """
@@ -45,8 +53,8 @@ def rerender(layout: Path, plate: Path | None, out: Path | None) -> tuple[Path, 
     sheet = parse_layout(layout.read_bytes())
     page = codec.decode(plate.read_bytes(), max_pixels=read_group(LimitSettings).max_pixels)
     started = time.perf_counter()
-    rgb = render_sheet(page.rgb, sheet, fonts)
+    redrawn = render_sheet(page.rgb, sheet, fonts)
     milliseconds = 1000 * (time.perf_counter() - started)
     source = SourceFormat(_FORMATS[out.suffix.lower()], subsampling=0)
-    out.write_bytes(codec.encode(replace(page, source=source), rgb).payload)
-    return out, milliseconds
+    out.write_bytes(codec.encode(replace(page, source=source), redrawn.rgb).payload)
+    return Rerendered(out, milliseconds, len(redrawn.smaller))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -106,6 +107,29 @@ def test_a_broken_picture_does_not_keep_the_others_from_being_done(tmp_path: Pat
     assert first.startswith("broken.jpg: failed, not a picture in a known format")
     assert second.startswith("comic-page.png: ")
     assert finished.stderr == ""
+
+
+def test_render_says_what_it_cannot_show_and_what_it_set_smaller(tmp_path: Path) -> None:
+    sample, ocr = EXAMPLES / "promotion.jpg", EXAMPLES / "promotion.ocr.json"
+    terms = EXAMPLES / "glossary.ko.tsv"
+    finished = operate("translate", sample, "--ocr", ocr, "--glossary", terms, "--plate", cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    layout = tmp_path / "promotion.layout.json"
+    content = json.loads(layout.read_bytes())
+    block, text = content["blocks"][0], content["blocks"][0]["translation"]
+
+    block["translation"] = f"{text} {text}"
+    layout.write_text(json.dumps(content), encoding="utf-8")
+    finished = operate("render", layout, cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.endswith(" ms, 1 block set smaller\n")
+
+    block["translation"] = "نص عربي 😀"
+    layout.write_text(json.dumps(content), encoding="utf-8")
+    finished = operate("render", layout, "--out", "lost.png", cwd=tmp_path)
+    assert finished.returncode == 1
+    assert "blocks[0].translation: no font shows نصعربي😀; set FONT_PATHS" in finished.stderr
+    assert not (tmp_path / "lost.png").exists()
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ def test_a_job_leaves_its_traces_in_the_metrics(workplace: Workplace) -> None:
     for stage in ("fetch", "decode", "translate", "mask", "inpaint", "render", "upload"):
         assert found["operate_stage_seconds_count", stage] >= 1, stage
     assert found["operate_stage_cpu_seconds_total", "render"] > 0
+    assert found["operate_blocks_total", "translated"] >= 1
     assert found["operate_lines_total", "fill"] >= 1
     assert sum(value for key, value in found.items() if key[0] == "operate_tiles_total") >= 1
     assert found["operate_triton_seconds_count",] >= 1

@@ -49,7 +49,7 @@ async def test_a_name_on_a_private_address_is_never_asked(answer: list[str]) -> 
     names = Names(answer)
     source = HttpSource(FetchOptions(max_bytes=10_000, attempts=1), names)
     async with raw_server(PICTURE) as (port, asked):
-        with pytest.raises(BadUrl, match=r"shop\.example is not on a public address"):
+        with pytest.raises(BadUrl, match=r"shop\.example is not on a public address \(FETCH_ALLOW_PRIVATE\)"):
             await source.fetch(f"http://shop.example:{port}/a.jpg")
     await source.close()
     assert (names.asked, asked) == (["shop.example"], [])

@@ -157,6 +157,9 @@ async def test_private_addresses_are_never_asked(site: tuple[Site, TestServer], 
     finally:
         await source.close()
     assert pages.calls == []
+    private = "public address" in caught.value.message
+    assert caught.value.message.endswith(" (FETCH_ALLOW_PRIVATE)") == private
+    assert private or "http://10." not in url
     assert "password" not in caught.value.message.removesuffix("must not hold a user name or password")
 
 

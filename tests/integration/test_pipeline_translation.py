@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 
 from tests.fake_translator import FakeMemory, FakeTranslator
 from tests.unit.rendering.posters import Poster
+from worker import metrics
 from worker.adapters.disk_spool import DiskSpool
 from worker.adapters.local_store import LocalSource, LocalStore
 from worker.budget import PixelBudget
@@ -109,6 +110,21 @@ async def test_names_and_codes_keep_their_pixels(bench: Bench, poster: Poster) -
     assert without.blocks[0].flags == (Flag.MISSING_TERM,), (
         "the service's own glossary has another name for it"
     )
+
+
+async def test_what_became_of_the_blocks_is_counted(bench: Bench, poster: Poster) -> None:
+    """A picture that lost all its text is a success to every other metric."""
+
+    def counted() -> dict[str, float]:
+        blocks = (metrics.BLOCKS.labels(status) for status in BlockStatus)
+        return {status: one._value.get() for status, one in zip(BlockStatus, blocks, strict=True)}
+
+    before = counted()
+    bench.translator.say = lambda _: None
+    result = await bench.run(poster, 花西子="花西子")
+    assert result.status is JobStatus.UNCHANGED
+    gained = {status: count - before[status] for status, count in counted().items()}
+    assert {status: count for status, count in gained.items() if count} == {"kept": 2, "untranslated": 1}
 
 
 async def test_the_translator_gets_to_see_the_picture_where_wanted(bench: Bench, poster: Poster) -> None:

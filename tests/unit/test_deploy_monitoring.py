@@ -20,7 +20,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from worker import metrics
 from worker.backlog import Backlog
 from worker.imaging.plan import Route
-from worker.job import JobStatus
+from worker.job import BlockStatus, JobStatus
 from worker.ports import ReplyKind
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,6 +56,7 @@ VALUES: dict[str, set[str]] = {
     "route": {str(route) for route in Route},
     "size": {name.rpartition("_")[2] for name in MODELS},
     "stage": set(re.findall(r'\bwatch\("(\w+)"', SOURCES)),
+    "status": set(map(str, BlockStatus)),
     "state": {field.name for field in fields(Backlog)} - {"taken"},
 }
 OUTCOMES: dict[str, set[str]] = {
@@ -210,6 +211,7 @@ def test_what_alerts_add_up_is_there_from_the_start() -> None:
     }
     assert {("operate_retries_total", "auth"), ("operate_dead_letters_total", "bad_ocr")} <= series
     assert {("operate_jobs_total", str(status)) for status in JobStatus} <= series
+    assert {("operate_blocks_total", str(status)) for status in BlockStatus} <= series
     assert not any(name.endswith("_created") for name, *_ in series)
 
 

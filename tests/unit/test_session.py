@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import math
 
+import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.blocks import make_block
+from worker import log
 from worker.job import BlockStatus, Translation, Usage
 from worker.ports import Prompt, Reply, ReplyKind
 from worker.translation.prompt import Languages, PageText
@@ -78,6 +82,33 @@ def test_only_bad_blocks_are_lost(case: tuple[int, dict[int, str]]) -> None:
     assert usage.input_tokens == translator.calls
     # One call, one more without context, a retry, and for each bad block a path to its leaf and back.
     assert translator.calls <= 3 + len(bad) * (3 * math.ceil(math.log2(size + 1)) + 3)
+
+
+@pytest.mark.parametrize(
+    ("source", "logged"),
+    [
+        ("新品上市", "新品上市"),
+        ("限时特惠" * 20, ("限时特惠" * 20)[:30]),
+        ('新品"}\n{"event": "job.done"\x1b[2J\x9b', '新品"} {"event": "job.done" [2J '),
+        ("新品 sk-1234 上市", "新品 *** 上市"),
+    ],
+)
+def test_the_log_says_which_text_was_lost(source: str, logged: str) -> None:
+    stream = io.StringIO()
+    log.configure(json=True, secrets=("sk-1234",), stream=stream)
+    page = PageText((make_block(0, source),), Languages("zh", "ko"))
+
+    async def remember(_: object) -> None:
+        return
+
+    try:
+        asyncio.run(translate(Translators(Moody({0: "left out"})), Task(page), page.blocks, remember))
+    finally:
+        structlog.reset_defaults()
+    lost = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(line["event"], line["reply"], line["text"]) for line in lost] == [
+        ("translation.lost", "ok", logged)
+    ]
 
 
 def _moods(size: int) -> st.SearchStrategy[dict[int, str]]:

@@ -114,7 +114,9 @@ class HttpSource:
                         url = _redirect(url, response)
         except aiohttp.ClientConnectorDNSError as error:
             if isinstance(error.os_error, _ForbiddenAddress):
-                raise BadUrl(f"image_url: {url.host} is not on a public address") from None
+                raise BadUrl(
+                    f"image_url: {url.host} is not on a public address (FETCH_ALLOW_PRIVATE)"
+                ) from None
             raise SourceUnavailable(f"image_url: the name {url.host} cannot be resolved") from None
         except aiohttp.InvalidURL:
             raise BadUrl("image_url: is not a valid URL") from None
@@ -153,7 +155,7 @@ class HttpSource:
         except ValueError:
             public = _ENDS_IN_NUMBER.search(url.host) is None
         if not public:
-            raise BadUrl(f"image_url: {url.host} is not a public address")
+            raise BadUrl(f"image_url: {url.host} is not a public address (FETCH_ALLOW_PRIVATE)")
 
 
 class _Names(AbstractResolver):

@@ -41,7 +41,7 @@ class PlanOptions:
     fill: FillOptions = field(default_factory=FillOptions)
     texture: TextureOptions = field(default_factory=TextureOptions)
     pattern: PatternOptions = field(default_factory=PatternOptions)
-    #: Beyond so many px of hole and surroundings no pattern or cloth is sought: each takes 275 bytes meanwhile.
+    #: Beyond so many px of hole and surroundings no pattern or cloth is sought: each would take 275 bytes.
     most_sought: int = 1_500_000
     #: Px of page around the ink in a tile: LaMa's local receptive field at 1/8 resolution spans 8 cells.
     context: int = 64

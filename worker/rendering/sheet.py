@@ -29,6 +29,11 @@ from worker.rendering.segment import clean
 from worker.rendering.style import Style
 from worker.rendering.typeset import Typeset
 
+#: Below this share of its old size an edited text looks set smaller.
+_SMALLER = 0.9
+#: Of characters that no font shows, as many are named.
+_MOST_NAMED = 20
+
 
 @dataclass(frozen=True, slots=True)
 class SheetBlock:
@@ -106,7 +111,17 @@ def sheet_of(typesetting: Typeset, blocks: Sequence[TextBlock], language: str) -
     return Sheet(width, height, language, tuple(noted))
 
 
-def render_sheet(plate: Image, sheet: Sheet, fonts: FontSet, options: LayoutOptions | None = None) -> Image:
+@dataclass(frozen=True, slots=True, eq=False)
+class Redrawn:
+    """A page drawn from its layout."""
+
+    #: (H, W, 3), new.
+    rgb: Image
+    #: Ids of the edited blocks whose text had to be set clearly smaller than the old one.
+    smaller: tuple[int, ...]
+
+
+def render_sheet(plate: Image, sheet: Sheet, fonts: FontSet, options: LayoutOptions | None = None) -> Redrawn:
     """Draw a page from its plate and its layout.
 
     Args:
@@ -115,11 +130,9 @@ def render_sheet(plate: Image, sheet: Sheet, fonts: FontSet, options: LayoutOpti
         fonts: The set it was laid out with, for equal pixels.
         options: Limits for edited texts.
 
-    Returns:
-        A new page.
-
     Raises:
-        BadLayout: The plate has another size, or an edited text has no room; names the block.
+        BadLayout: The plate has another size, or a text has no room, or characters that no font shows and
+            the page as it stands does not lack already; names the block.
     """
     height, width = plate.shape[:2]
     if (width, height) != (sheet.width, sheet.height):
@@ -128,18 +141,27 @@ def render_sheet(plate: Image, sheet: Sheet, fonts: FontSet, options: LayoutOpti
         )
     standing = [_as_it_stands(block, sheet.language, fonts) for block in sheet.blocks]
     rgb = plate.copy()
+    smaller: list[int] = []
+    options = options or LayoutOptions()
     for index, (block, placed) in enumerate(zip(sheet.blocks, standing, strict=True)):
-        text = _drawable(block, sheet.language, fonts)
-        if _is_edited(block, text):
+        text, missing = _drawable(block, sheet.language, fonts)
+        edited = _is_edited(block, text)
+        if missing and (edited or Flag.MISSING_GLYPH not in block.flags):
+            raise BadLayout(
+                f"blocks[{index}].translation: no font shows {missing[:_MOST_NAMED]}; set FONT_PATHS"
+            )
+        if edited:
             others = [other for other in standing if other is not placed]
-            found = _set_again(plate, placed, text, others, fonts, options or LayoutOptions())
+            found = _set_again(plate, placed, text, others, fonts, options)
             if found is None and text:
                 raise BadLayout(f"blocks[{index}].translation: there is no room for this text")
             if found is None:
                 continue
+            if found.size < _SMALLER * placed.size:
+                smaller.append(block.id)
             placed = found
         draw(rgb, placed, fonts)
-    return rgb
+    return Redrawn(rgb, tuple(smaller))
 
 
 def _as_it_stands(block: SheetBlock, language: str, fonts: FontSet) -> PlacedBlock:
@@ -158,11 +180,11 @@ def _as_it_stands(block: SheetBlock, language: str, fonts: FontSet) -> PlacedBlo
     )
 
 
-def _drawable(block: SheetBlock, language: str, fonts: FontSet) -> str:
-    """The translation without what no font can show."""
+def _drawable(block: SheetBlock, language: str, fonts: FontSet) -> tuple[str, str]:
+    """The translation without what no font can show; and that."""
     text = clean(block.translation)
     missing = shape_whole(fonts, text, language, block.style.weight, block.style.serif).missing
-    return "".join(char for char in text if char not in missing).strip()
+    return "".join(char for char in text if char not in missing).strip(), missing
 
 
 def _is_edited(block: SheetBlock, text: str) -> bool:

@@ -254,7 +254,7 @@ class Session:
                 continue
             status = BlockStatus.BLOCKED if kind in _REFUSED else BlockStatus.UNTRANSLATED
             settled[block.id] = Translation(block.id, status)
-            _log.warning("translation.lost", block=block.id, reply=kind)
+            _log.warning("translation.lost", block=block.id, reply=kind, text=_excerpt(block.text))
             if kind is ReplyKind.REJECTED:
                 self._rejected.add(block.id)
         await self._settle(settled)
@@ -271,6 +271,11 @@ def translated(page: PageText, block: TextBlock, text: str) -> Translation:
     lacking = missing_pieces(block.text, text, page.terms[block.id])
     flags = (Flag.MISSING_TERM,) if lacking else ()
     return Translation(block.id, BlockStatus.TRANSLATED, text, flags)
+
+
+def _excerpt(text: str) -> str:
+    """How a block begins, for the log: pictures may say what a terminal obeys."""
+    return "".join(char if char.isprintable() else " " for char in text[:30])
 
 
 def _read(reply: Reply, blocks: Sequence[TextBlock]) -> dict[int, str] | None:

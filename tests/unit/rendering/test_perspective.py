@@ -136,4 +136,4 @@ def test_the_layout_file_gives_the_same_pixels(fonts: FontSet) -> None:
 
     sheet = parse_layout(dump_layout(sheet_of(result, [page[2]], "ko")))
 
-    assert np.array_equal(render_sheet(result.plate, sheet, fonts), result.rgb)
+    assert np.array_equal(render_sheet(result.plate, sheet, fonts).rgb, result.rgb)

@@ -68,7 +68,7 @@ def test_a_layout_that_was_not_edited_gives_the_same_pixels(
 ) -> None:
     assert [block.id for block in sheet.blocks] == [0, 1, 2], "the last one is unfit"
 
-    again = render_sheet(typesetting.plate, parse_layout(dump_layout(sheet)), fonts)
+    again = render_sheet(typesetting.plate, parse_layout(dump_layout(sheet)), fonts).rgb
 
     assert np.array_equal(again, typesetting.rgb)
 
@@ -80,7 +80,7 @@ def test_an_edit_changes_its_own_block_alone_and_keeps_size_and_place(
     fonts: FontSet, typesetting: Typeset, sheet: Sheet, block_id: int, text: str
 ) -> None:
     plate = typesetting.plate
-    again = render_sheet(plate, _edited(sheet, block_id, translation=text), fonts)
+    again = render_sheet(plate, _edited(sheet, block_id, translation=text), fonts).rgb
 
     changed = (again != typesetting.rgb).any(axis=2)
     assert changed.any()
@@ -89,7 +89,7 @@ def test_an_edit_changes_its_own_block_alone_and_keeps_size_and_place(
     new = (again != plate).any(axis=2)
     others = render_sheet(
         plate, replace(sheet, blocks=tuple(b for b in sheet.blocks if b.id != block_id)), fonts
-    )
+    ).rgb
     untouched = (others != plate).any(axis=2)
     assert not (changed & untouched).any()
     rows = np.flatnonzero((new & ~untouched).any(axis=1))
@@ -115,7 +115,7 @@ def test_an_edit_of_stacked_columns_stays_in_columns(fonts: FontSet, text: str, 
     typesetting, sheet = _stacked(fonts)
     assert len(sheet.blocks[0].lines) == 8
 
-    again = render_sheet(typesetting.plate, _edited(sheet, 0, translation=text), fonts)
+    again = render_sheet(typesetting.plate, _edited(sheet, 0, translation=text), fonts).rgb
 
     ink = (cv2.absdiff(again, typesetting.plate).max(axis=2) > 60).any(axis=0)
     old = (cv2.absdiff(typesetting.rgb, typesetting.plate).max(axis=2) > 60).any(axis=0)
@@ -128,7 +128,7 @@ def test_an_edit_that_breaks_a_line_by_hand_is_obeyed(
 ) -> None:
     edited = _edited(sheet, 0, translation="퓨어\n영양 컨디셔너")
 
-    again = render_sheet(typesetting.plate, edited, fonts)
+    again = render_sheet(typesetting.plate, edited, fonts).rgb
 
     assert (again != typesetting.rgb).any()
 
@@ -136,7 +136,7 @@ def test_an_edit_that_breaks_a_line_by_hand_is_obeyed(
 def test_an_emptied_text_leaves_the_plate(fonts: FontSet, typesetting: Typeset, sheet: Sheet) -> None:
     emptied = replace(sheet, blocks=tuple(replace(block, translation=" ") for block in sheet.blocks))
 
-    assert np.array_equal(render_sheet(typesetting.plate, emptied, fonts), typesetting.plate)
+    assert np.array_equal(render_sheet(typesetting.plate, emptied, fonts).rgb, typesetting.plate)
 
 
 def test_a_changed_colour_or_place_is_drawn_as_asked(
@@ -146,9 +146,42 @@ def test_a_changed_colour_or_place_is_drawn_as_asked(
     red = replace(block.style, fill=Fill((255, 0, 0), (255, 0, 0)))
     lines = tuple(replace(line, left=line.left + 9) for line in block.lines)
 
-    again = render_sheet(typesetting.plate, _edited(sheet, block.id, style=red, lines=lines), fonts)
+    again = render_sheet(typesetting.plate, _edited(sheet, block.id, style=red, lines=lines), fonts).rgb
 
     assert (again == (255, 0, 0)).all(axis=2).any()
+
+
+def test_characters_that_no_font_shows_are_named_and_not_left_out(
+    fonts: FontSet, typesetting: Typeset, sheet: Sheet
+) -> None:
+    for text, unknown in (("نص 😀", "نص😀"), (_TEXTS[1] + " 😀", "😀")):
+        with pytest.raises(
+            BadLayout, match=rf"blocks\[1\]\.translation: no font shows {unknown}; set FONT_PATHS"
+        ):
+            render_sheet(typesetting.plate, _edited(sheet, 1, translation=text), fonts)
+
+
+def test_a_page_that_lacked_characters_from_the_start_is_drawn_until_that_text_is_edited(
+    poster: Poster, fonts: FontSet
+) -> None:
+    typesetting = _typeset(poster, ("퓨어 😀 컨디셔너", *_TEXTS[1:]))
+    sheet = sheet_of(typesetting, poster.blocks, "ko")
+    assert sheet.blocks[0].flags == (Flag.MISSING_GLYPH,)
+
+    assert np.array_equal(render_sheet(typesetting.plate, sheet, fonts).rgb, typesetting.rgb)
+    with pytest.raises(BadLayout, match="no font shows 😀"):
+        render_sheet(typesetting.plate, _edited(sheet, 0, translation="퓨어 😀 샴푸"), fonts)
+
+
+def test_an_edited_text_that_had_to_shrink_is_said_so(
+    fonts: FontSet, typesetting: Typeset, sheet: Sheet
+) -> None:
+    plate = typesetting.plate
+    assert render_sheet(plate, _edited(sheet, 1, translation="짧게"), fonts).smaller == ()
+
+    crowded = _edited(sheet, 0, translation="퓨어 영양 컨디셔너 " * 8)
+
+    assert render_sheet(plate, crowded, fonts).smaller == (0,)
 
 
 def test_a_text_without_room_and_a_plate_of_another_size_are_named(
