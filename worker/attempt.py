@@ -61,6 +61,7 @@ class Attempts:
             asyncio.CancelledError: It was over before the job came through.
         """
         if claim.recorded is not None:
+            _log.info("job.repeated", claim=claim.id, **self.log_ids(claim))
             metrics.JOBS.labels("repeated").inc()
             return partial(self._queue.ack, claim, claim.recorded)
         with ExitStack() as bound:

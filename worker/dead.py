@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 
 from worker.endings import ends_in_words, warn_of_slips
-from worker.errors import ContentError
+from worker.errors import ContentError, ImageNotFound, WorkerError
 
 if TYPE_CHECKING:
     from worker.adapters.dead_letters import DeadLetters
@@ -52,6 +52,8 @@ class Filter:
     ) -> Filter:
         """From the command line."""
         age = None if older_than is None else _seconds(older_than)
+        if reason is not None and reason not in (known := _codes(WorkerError)):
+            raise typer.BadParameter(f"must be one of {', '.join(sorted(known))}", param_hint="--reason")
         return cls(frozenset(ids) if ids else None, reason, request_id, age)
 
     def matches(self, letter: DeadLetter, now: float) -> bool:
@@ -143,6 +145,7 @@ async def _show(letter_id: str, as_json: bool, raw: bool) -> None:
         async for letter in _matching(letters, Filter(ids=frozenset({letter_id}))):
             if raw:
                 sys.stdout.buffer.write(letter.payload)
+                sys.stdout.buffer.flush()
                 return
             payload = letter.payload.decode("utf-8", "backslashreplace")
             if as_json:
@@ -215,9 +218,14 @@ def _as_object(letter: DeadLetter) -> dict[str, Any]:
 
 
 def _as_line(letter: DeadLetter) -> str:
-    time = datetime.fromtimestamp(letter.time, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    time = datetime.fromtimestamp(letter.time, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     job = "/".join((part or "?")[:_SHOWN_ID] for part in (letter.request_id, letter.image_id))
     return _printable(f"{letter.id}  {time}  {letter.reason}  {job}  {letter.message}")
+
+
+def _codes(error: type[WorkerError]) -> set[str]:
+    """What `reason` may be: the codes of an error and of all below it."""
+    return {error.code}.union(*(_codes(below) for below in error.__subclasses__()))
 
 
 def _may_succeed(reason: str) -> bool:
@@ -228,7 +236,9 @@ def _may_succeed(reason: str) -> bool:
 def _advice(letter: DeadLetter) -> str:
     if _may_succeed(letter.reason):
         return f"once the cause is mended: operate-worker dead retry {letter.id}"
-    return f"the job itself is wrong, push it corrected; then: operate-worker dead drop {letter.id}"
+    if letter.reason == ImageNotFound.code:
+        return f"once the picture is there: operate-worker dead retry {letter.id}"
+    return f"the job itself is wrong: operate-worker dead drop {letter.id}, then push it corrected"
 
 
 def _printable(value: object) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import select
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +18,10 @@ _ENV_FILE = Path(".env")
 
 @contextmanager
 def ends_in_words() -> Iterator[None]:
-    """An error is a line on stderr and exit code 1, wrong settings are a line each and 2."""
+    """An error is a line on stderr and exit code 1, wrong settings are a line each and 2.
+
+    Where nobody reads on, as behind `| head -1`, it is done.
+    """
     try:
         yield
     except SettingsError as error:
@@ -30,6 +35,9 @@ def ends_in_words() -> Iterator[None]:
         complain(error.code, error.message)
         raise typer.Exit(1) from None
     except OSError as error:
+        # A connection that broke is an error all the same.
+        if isinstance(error, BrokenPipeError) and _is_unread():
+            raise typer.Exit(0) from None
         complain("file", ": ".join(filter(None, (error.filename, error.strerror))))
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
@@ -54,6 +62,20 @@ def slips(*, with_env_file: bool = False) -> list[str]:
     from worker.misspelt import unknown_settings
 
     return list(unknown_settings(os.environ, _ENV_FILE if with_env_file else None))
+
+
+def _is_unread() -> bool:
+    """Whether stdout's reader is gone; what is left for it then goes nowhere, also when Python ends."""
+    stdout = sys.stdout.fileno()
+    poll = select.poll()
+    # Asked for nothing, it still tells of the other end.
+    poll.register(stdout, 0)
+    if not poll.poll(0):
+        return False
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stdout)
+    os.close(nowhere)
+    return True
 
 
 def _in_env_file(names: set[str]) -> bool:

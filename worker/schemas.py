@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
@@ -29,6 +30,9 @@ _SENTENCES = {
     "string_pattern_mismatch": "must be a language tag (BCP-47), such as ko, ja or zh-Hant",
     "dict_type": "must be an object, source to target",
 }
+
+#: How a subtag of so many characters is written: scripts and regions.
+_CASES: Mapping[int, Callable[[str], str]] = {4: str.capitalize, 2: str.upper}
 
 _Id = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 _Language = Annotated[str, StringConstraints(pattern=LANGUAGE_TAG, max_length=35)]
@@ -92,8 +96,8 @@ def parse_job(payload: bytes, default_language: str) -> Job:
         image_id=message.image_id,
         image_url=message.image_url,
         lines=parse_ocr(message.ocr_result),
-        target_language=message.target_language or default_language,
-        source_language=message.source_language or "zh",
+        target_language=canonical_language(message.target_language or default_language),
+        source_language=canonical_language(message.source_language or "zh"),
         glossary=message.glossary or {},
         traceparent=message.traceparent,
     )
@@ -111,10 +115,20 @@ def _identity(message: Mapping[str, Any], default_language: str) -> JobIdentity 
     request_id, image_id = (_readable_id(message.get(name)) for name in ("request_id", "image_id"))
     if request_id is None or image_id is None:
         return None
+    return JobIdentity(request_id, image_id, _readable_language(message, default_language))
+
+
+def _readable_language(message: Mapping[str, Any], default_language: str) -> str:
     language = message.get("target_language")
-    return JobIdentity(
-        request_id, image_id, language if isinstance(language, str) and language else default_language
-    )
+    return canonical_language(language if isinstance(language, str) and language else default_language)
+
+
+def canonical_language(tag: str) -> str:
+    """A language tag in the case of RFC 5646, 2.1.1, such as zh-Hant-TW; what is none, as it is."""
+    if not re.fullmatch(LANGUAGE_TAG, tag):
+        return tag
+    language, *subtags = tag.lower().split("-")
+    return "-".join([language, *(_CASES.get(len(subtag), str)(subtag) for subtag in subtags)])
 
 
 def job_key(payload: bytes, default_language: str) -> str:
@@ -127,7 +141,7 @@ def dead_job_key(letter: DeadLetter) -> str:
     ids = (letter.request_id, letter.image_id, letter.target_language)
     if ids[0] is None or ids[1] is None or ids[2] is None:
         return _key(None, letter.payload)
-    return _key(JobIdentity(ids[0], ids[1], ids[2]), letter.payload)
+    return _key(JobIdentity(ids[0], ids[1], canonical_language(ids[2])), letter.payload)
 
 
 def _key(identity: JobIdentity | None, payload: bytes) -> str:
@@ -142,14 +156,12 @@ def failed(payload: bytes, default_language: str, failure: Failure, attempts: in
     message: Mapping[str, Any] = {}
     with suppress(BadMessage):
         message = _read_object(payload)
-    identity = _identity(message, default_language)
-    message = message if identity else {}
     url, trace = message.get("image_url"), message.get("traceparent")
     return Result(
         status=JobStatus.FAILED,
-        request_id=identity.request_id if identity else None,
-        image_id=identity.image_id if identity else None,
-        target_language=identity.target_language if identity else None,
+        request_id=_readable_id(message.get("request_id")),
+        image_id=_readable_id(message.get("image_id")),
+        target_language=_readable_language(message, default_language) if message else None,
         original_image_url=url if isinstance(url, str) else None,
         failure=failure,
         attempts=attempts,

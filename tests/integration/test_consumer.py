@@ -151,6 +151,50 @@ async def test_the_same_job_twice_runs_once_and_answers_twice(bench: Bench) -> N
     await bench.assert_nothing_left()
 
 
+async def test_a_failure_answers_the_same_bytes_and_no_corrected_job(bench: Bench) -> None:
+    wrong, right = message(ocr_result="x"), message()
+    async with bench.consuming(succeed):
+        answers = []
+        for payload in (wrong, wrong, right, right, wrong):
+            await bench.push(payload)
+            answers.append(await bench.result())
+    failure, repeated, *completed = answers
+    assert (failure["status"], repeated) == ("failed", failure)
+    assert [result["status"] for result in completed] == ["completed"] * 3, "the job is done by then"
+    assert len(await bench.letters()) == 1
+    await bench.assert_nothing_left()
+
+
+async def test_a_job_corrected_wrongly_is_answered_by_its_latest_failure(bench: Bench) -> None:
+    first, second = message(ocr_result="x"), message(ocr_result=[7])
+    async with bench.consuming(succeed):
+        answers = []
+        for payload in (first, second, second):
+            await bench.push(payload)
+            answers.append((await bench.result())["error"]["message"])
+    assert answers[0] != answers[1] == answers[2]
+    assert len(await bench.letters()) == 2
+
+
+async def test_a_corrected_job_pushed_while_the_wrong_one_runs_is_run(bench: Bench) -> None:
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def job(job: Job) -> Result:
+        if not begun.is_set():
+            begun.set()
+            await go.wait()
+            raise BadImage("no picture")
+        return await succeed(job)
+
+    async with bench.consuming(job):
+        await bench.push(message())
+        await begun.wait()
+        await bench.push(message(image_url="http://x/b.jpg"))
+        go.set()
+        assert [(await bench.result())["status"] for _ in range(2)] == ["failed", "completed"]
+    await bench.assert_nothing_left()
+
+
 async def test_a_stop_finishes_what_is_in_flight_and_takes_nothing_new(bench: Bench) -> None:
     started = asyncio.Event()
 

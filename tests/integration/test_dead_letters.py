@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
@@ -75,9 +79,14 @@ async def test_filters_choose(redis_url: str, client: Redis) -> None:
     await bury(redis_url, client, message("i1"), message("i2", request_id="r2"))
     await bury(redis_url, client, message("i3"), reason="model_error")
     assert "r2/i2" in await dead(redis_url, "list", "--request-id", "r2")
-    assert (await dead(redis_url, "list", "--reason", "model_error")).count("\n") == 1
+    line = await dead(redis_url, "list", "--reason", "model_error")
+    assert re.search(r"  \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ  model_error  r1/i3  .*\n$", line)
+    assert line.count("\n") == 1
     assert await dead(redis_url, "list", "--older-than", "1h") == "no dead letters\n"
     assert "such as 30m" in await dead(redis_url, "list", "--older-than", "soon", code=2)
+    for command in ("list", "retry", "drop"):
+        refused = await dead(redis_url, command, "--reason", "nosuch", code=2)
+        assert re.search(r"--reason.*auth, .*bad_ocr, .*model_error, ", " ".join(refused.split()))
 
 
 async def test_a_letter_shows_any_bytes_safely_and_gives_them_back(redis_url: str, client: Redis) -> None:
@@ -98,6 +107,7 @@ async def test_a_letter_says_whether_trying_again_may_help(redis_url: str, clien
         advice = (await dead(redis_url, "show", letter["id"])).splitlines()[-1]
         assert advice.startswith("what to do")
         assert f"operate-worker dead {'retry' if retryable else 'drop'} {letter['id']}" in advice
+        assert retryable or advice.endswith(", then push it corrected")
         line = await dead(redis_url, "list", "--reason", reason)
         assert "r" * 60 + "/" in line
         assert "r" * 61 not in line
@@ -133,6 +143,55 @@ async def test_nothing_is_changed_without_saying_which(redis_url: str, client: R
     }
     assert not await client.exists("processor_tasks:dead")
     assert not await client.exists("processor_tasks")
+
+
+async def test_a_missing_picture_is_tried_again_once_it_is_there(redis_url: str, client: Redis) -> None:
+    await bury(redis_url, client, message(), reason="image_not_found")
+    (letter,) = objects(await dead(redis_url, "list", "--json"))
+    advice = (await dead(redis_url, "show", letter["id"])).splitlines()[-1]
+    assert advice.endswith(f"once the picture is there: operate-worker dead retry {letter['id']}")
+
+
+async def test_a_dropped_job_runs_when_it_is_pushed_again(
+    redis_url: str, client: Redis, bench: Bench
+) -> None:
+    await bury(redis_url, client, message("i1"), HOSTILE, message("i2"))
+    assert await dead(redis_url, "drop", "--all") == "3 dropped\n"
+    assert await client.keys("processor_tasks:done:*") == []
+    async with bench.consuming(succeed):
+        await bench.push(message("i1"))
+        assert (await bench.result())["status"] == "completed"
+
+
+async def test_a_dropped_letter_leaves_the_corrected_jobs_record(
+    redis_url: str, client: Redis, bench: Bench, letters: DeadLetters
+) -> None:
+    await bury(redis_url, client, message())
+    async with bench.consuming(succeed):
+        await bench.push(message(glossary={}))
+        assert (await bench.result())["status"] == "completed"
+    (letter,) = [letter async for letter in letters.walk()]
+    assert await letters.drop(letter)
+    assert not await letters.drop(letter)
+    assert len(await client.keys("processor_tasks:done:*")) == 1
+
+
+@pytest.mark.parametrize("arguments", [["list", "--json"], ["show", "LETTER", "--raw"], ["show", "LETTER"]])
+async def test_a_reader_that_leaves_is_no_error(redis_url: str, client: Redis, arguments: list[str]) -> None:
+    await bury(redis_url, client, message())
+    (letter,) = objects(await dead(redis_url, "list", "--json"))
+    words = [letter["id"] if word == "LETTER" else word for word in arguments]
+    end, pipe = os.pipe()
+    os.close(end)
+    command = [sys.executable, "-m", "worker", "dead", *words]
+    environment = {**os.environ, "REDIS_URL": redis_url}
+    try:
+        finished = await asyncio.to_thread(
+            subprocess.run, command, stdout=pipe, stderr=subprocess.PIPE, env=environment, timeout=60
+        )
+    finally:
+        os.close(pipe)
+    assert (finished.returncode, finished.stderr) == (0, b"")
 
 
 async def test_two_operators_push_each_job_once(redis_url: str, client: Redis, letters: DeadLetters) -> None:

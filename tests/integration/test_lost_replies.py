@@ -76,6 +76,18 @@ async def test_dead_retry(redis_url: str, proxy: Proxy, client: Redis) -> None:
     await letters.close()
 
 
+async def test_dead_drop(redis_url: str, proxy: Proxy, client: Redis) -> None:
+    letters = DeadLetters(f"redis://{proxy.address}/0", "processor_tasks")
+    await client.rpush("processor_tasks:dead", LETTER)
+    (letter,) = [found async for found in letters.walk()]
+    await lose_reply(proxy, client, "dead_drop")
+    with pytest.raises(QueueUnavailable):
+        await letters.drop(letter)
+    assert not await letters.drop(letter), "it is gone"
+    assert not await client.exists("processor_tasks:dead")
+    await letters.close()
+
+
 async def test_remember_and_terms(far: Redis, proxy: Proxy, client: Redis) -> None:
     memory, terms = RedisMemory(far, 60), RedisTerms(far, 60)
     await memory.remember({"warm": "x"})

@@ -88,6 +88,49 @@ def test_a_failed_result_keeps_the_ids_that_can_be_read() -> None:
     assert schemas.job_key(b"nonsense", "ko") != schemas.job_key(b"other", "ko")
 
 
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"image_id": ...}, ("r1", None, "ko")),
+        ({"request_id": [], "target_language": "ja"}, (None, "i1", "ja")),
+        ({"request_id": "", "target_language": 7}, (None, "i1", "ko")),
+    ],
+)
+def test_one_id_that_cannot_be_read_does_not_cost_the_other(
+    changes: dict[str, Any], named: tuple[str | None, str | None, str]
+) -> None:
+    raw = payload(traceparent="00-1-2-01", **changes)
+    result = schemas.failed(raw, "ko", Failure("bad_message", "m"), attempts=1)
+    assert (result.request_id, result.image_id, result.target_language) == named
+    assert (result.original_image_url, result.traceparent) == (JOB["image_url"], "00-1-2-01")
+    assert schemas.identify(raw, "ko") is None
+    claim = Claim("a-1", raw, 1, 0, 0.0)
+    letter = schemas.parse_dead_letter(b'{"time":1.5,' + schemas.dump_dead_letter(claim, result)[1:])
+    assert schemas.dead_job_key(letter) == schemas.job_key(raw, "ko")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("KO", "ko"), ("zh-hant-tw", "zh-Hant-TW"), ("ZH-HANS", "zh-Hans"), ("ES-419", "es-419"),
+        ("de-de-1996", "de-DE-1996"), ("sl-ROZAJ-1Abc", "sl-rozaj-1abc"), ("no tag", "no tag"),
+    ],
+)  # fmt: skip
+def test_the_case_of_a_language_makes_no_other_job(written: str, meant: str) -> None:
+    assert schemas.canonical_language(written) == meant
+    asked = payload(target_language=written)
+    assert schemas.job_key(asked, "ko") == schemas.job_key(payload(target_language=meant), "ko")
+    assert schemas.failed(asked, "ko", Failure("bad_ocr", "m"), 1).target_language == meant
+
+
+def test_languages_are_read_in_canonical_case() -> None:
+    job = schemas.parse_job(payload(target_language="KO", source_language="ZH-hant"), "ja")
+    assert (job.target_language, job.source_language) == ("ko", "zh-Hant")
+    defaulted = schemas.parse_job(payload(), "KO")
+    assert defaulted.target_language == "ko"
+    assert schemas.identify(payload(), "KO") == defaulted.identity
+
+
 def test_the_result_message_has_the_fields_of_the_contract() -> None:
     block = BlockReport(
         "新品", "신제품", np.array(BOX, np.float32), BlockStatus.TRANSLATED, flags=(Flag.SHRUNK,)

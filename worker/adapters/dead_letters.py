@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 from worker.adapters.redis_server import RedisServer
 from worker.errors import BadMessage
@@ -61,10 +60,9 @@ class DeadLetters:
         return bool(await self._server.run("dead_retry", keys, [letter.envelope, letter.payload]))
 
     async def drop(self, letter: DeadLetter) -> bool:
-        """Forget the job. False: the letter is gone already."""
-        # redis-py's stub wants text, the list holds bytes.
-        envelope: Any = letter.envelope
-        return bool(await self._server.call(self._server.client.lrem(self._list, -1, envelope)))
+        """Forget the job and its failure: pushed once more, it runs. False: the letter is gone already."""
+        keys = [self._list, f"{self._queue}:done:{dead_job_key(letter)}"]
+        return bool(await self._server.run("dead_drop", keys, [letter.envelope, letter.payload]))
 
     async def close(self) -> None:
         """Close the connection."""

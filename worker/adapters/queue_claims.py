@@ -40,7 +40,10 @@ def read_taken(reply: Sequence[bytes]) -> Iterator[tuple[str, Taken]]:
 
 
 def read_claim(name: str, taken: Taken, facts: Sequence[bytes]) -> Claim:
-    """A claim from what identify.lua knows: age, record, then the job's meta hash."""
+    """A claim from what identify.lua knows: age, record, then the job's meta hash.
+
+    The mark behind the record of a failure (see finish.lua) is not part of the compressed stream.
+    """
     age, record, *pairs = facts
     meta = {field.decode(): value for field, value in zip(pairs[::2], pairs[1::2], strict=True)}
     return Claim(

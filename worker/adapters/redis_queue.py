@@ -9,7 +9,7 @@ Keys, all under the processor list's name as prefix (`processor_tasks:…`):
     unread           hash        SHA-1 of a payload → how often a worker died before it had read it
     delayed          sorted set  claim id + payload → when to try again
     meta:<job>       hash        holder, waiting (claim ids), deliveries, crashes, failed:<code>, spent, first
-    done:<job>       string      the result, zlib-compressed, expiring
+    done:<job>       string      the result, zlib-compressed, expiring; a failure ends in its payload's SHA-1
     dead             list        envelopes of jobs that failed (see dead_letters.py)
     taken            string      how many jobs were ever taken off the queue
 
