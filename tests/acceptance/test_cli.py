@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -227,12 +226,11 @@ def test_translate_reads_the_text_itself_and_names_a_broken_picture(tmp_path: Pa
     translated = [block["source"] for block in result["blocks"] if block["status"] == "translated"]
     assert translated == ["年终特惠"], "RapidOCR found the line, the glossary knew it"
     finished = operate("translate", broken, "--glossary", glossary, "--out", out, cwd=tmp_path)
-    assert finished.returncode == 1
+    assert finished.returncode == 1, finished.stdout
     assert "not a picture in a known format" in finished.stdout + finished.stderr
 
 
 def processes(*which: str) -> set[int]:
-    # ps answers 1 where it finds none.
     listed = subprocess.run(["ps", *which, "-o", "pid="], capture_output=True, text=True, check=False)
     return {int(pid) for pid in listed.stdout.split()}
 
@@ -247,7 +245,7 @@ def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         text=True,
         start_new_session=True,
         # A shell that runs the tests in the background has them ignore Ctrl-C, and so all they start.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         yield process
         process.kill()
