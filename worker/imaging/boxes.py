@@ -48,6 +48,16 @@ def common(one: Box, other: Box) -> Box:
     return Box(left, top, max(min(one.right, other.right), left), max(min(one.bottom, other.bottom), top))
 
 
+def union(one: Box, other: Box) -> Box:
+    """The smallest box around two."""
+    return Box(
+        min(one.left, other.left),
+        min(one.top, other.top),
+        max(one.right, other.right),
+        max(one.bottom, other.bottom),
+    )
+
+
 def inside(box: Box, outer: Box) -> Box:
     """A box of the page, given inside another one."""
     return Box(box.left - outer.left, box.top - outer.top, box.right - outer.left, box.bottom - outer.top)

@@ -69,18 +69,6 @@ def find_regions(
     return tuple(regions)
 
 
-def find_region(
-    rgb: Image,
-    block: TextBlock,
-    others: Sequence[TextLine] = (),
-    options: MaskOptions | None = None,
-    erased: Sequence[TextLine] = (),
-) -> Region:
-    """Finds the ink of one block, as `find_regions`; `others` stay, `erased` are the other blocks' lines."""
-    neighbours = Neighbours(*map(polygons_of, (block.lines, others, erased)))
-    return _region(rgb, block, neighbours, options or MaskOptions())
-
-
 def _region(rgb: Image, block: TextBlock, neighbours: Neighbours, options: MaskOptions) -> Region:
     height, width = rgb.shape[:2]
     reach = max(6.0, options.ring * block.text_height) + options.most_growth + options.noisy_growth

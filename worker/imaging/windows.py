@@ -16,6 +16,7 @@ from functools import reduce
 import cv2
 import numpy as np
 
+from worker.imaging.boxes import union
 from worker.imaging.plan import Hole, PlanOptions, Window
 from worker.job import Box, Mask
 
@@ -128,7 +129,7 @@ class _Slices:
 
     def window(self, holes: list[Hole]) -> Window:
         """The window around holes that fit one."""
-        box = reduce(_union, (hole.box for hole in holes))
+        box = reduce(union, (hole.box for hole in holes))
         return Window(self.size, _placed(box, self.page, self.size), 1.0, tuple(holes))
 
     def _first(self, pieces: list[Hole]) -> tuple[list[Hole], list[Hole]]:
@@ -140,7 +141,7 @@ class _Slices:
         reach = sum(piece.box.top < box.top + self.size for piece in pieces)
         near, far = pieces[1:reach], pieces[reach:]
         while near:
-            unions = [_union(box, piece.box) for piece in near]
+            unions = [union(box, piece.box) for piece in near]
             fitting = [i for i, one in enumerate(unions) if _fits(one, self.page, self.size, self.context)]
             if not fitting:
                 break
@@ -203,9 +204,9 @@ def _merged(windows: list[Window], page: Box, options: PlanOptions) -> list[Wind
             if window.box.top - other.box.top > size:
                 continue
             holes = (*other.holes, *window.holes)
-            union = reduce(_union, (hole.box for hole in holes))
-            if _fits(union, page, size, _context(size, options)):
-                apart[place] = Window(size, _placed(union, page, size), 1.0, holes)
+            around = reduce(union, (hole.box for hole in holes))
+            if _fits(around, page, size, _context(size, options)):
+                apart[place] = Window(size, _placed(around, page, size), 1.0, holes)
                 break
         else:
             apart.append(window)
@@ -264,12 +265,3 @@ def _part(hole: Hole, start: int, end: int, wide: bool, fade: int = 0) -> Hole:
 
 def _radius(mask: Mask) -> float:
     return float(cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3).max())
-
-
-def _union(one: Box, two: Box) -> Box:
-    return Box(
-        min(one.left, two.left),
-        min(one.top, two.top),
-        max(one.right, two.right),
-        max(one.bottom, two.bottom),
-    )

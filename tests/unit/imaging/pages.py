@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
-from worker.job import Image, TextBlock, TextLine
+from worker.imaging.mask import find_regions
+from worker.imaging.scene import MaskOptions
+from worker.job import Image, Region, TextBlock, TextLine
 
 
 def line(
@@ -68,3 +72,11 @@ def inked(
         drawn, text, (left, top + height), cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA
     )
     return drawn, line(left - 2, top - 2, left + width + 2, top + height + 3, "六个汉字文本")
+
+
+def find_region(
+    page: Image, block: TextBlock, staying: Sequence[TextLine] = (), options: MaskOptions | None = None
+) -> Region:
+    """The ink of a block that is erased alone."""
+    (region,) = find_regions(page, [block], staying, options)
+    return region

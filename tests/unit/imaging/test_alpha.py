@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.unit.imaging.pages import block_of, flat, inked
+from tests.unit.imaging.pages import block_of, find_region, flat, inked
 from worker.imaging.composite import composite, erased_page
-from worker.imaging.mask import find_region
 from worker.imaging.preprocess import prepare
 from worker.job import Page, SourceFormat
 

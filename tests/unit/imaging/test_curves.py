@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.imaging.pages import block_of, flat, gradient, inked, line
+from tests.unit.imaging.pages import block_of, find_region, flat, gradient, inked, line
 from worker.imaging.composite import composite
 from worker.imaging.curves import continued_curves
 from worker.imaging.line_ends import CurveOptions
-from worker.imaging.mask import find_region
 from worker.imaging.plan import Route
 from worker.imaging.preprocess import prepare
 from worker.job import Box, Image, Mask, Region

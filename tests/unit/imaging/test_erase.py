@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.imaging.pages import block_of, flat, gradient, inked, line
+from tests.unit.imaging.pages import block_of, find_region, flat, gradient, inked, line
 from worker.errors import ModelError
 from worker.imaging.composite import composite, feathered
-from worker.imaging.mask import find_region
 from worker.imaging.plan import Route
 from worker.imaging.postprocess import restore
 from worker.imaging.preprocess import Prepared, prepare

@@ -6,11 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.unit.imaging.pages import block_of, flat, gradient, inked
+from tests.unit.imaging.pages import block_of, find_region, flat, gradient, inked
 from worker.imaging.composite import composite
 from worker.imaging.fill import fill_ground
 from worker.imaging.fill_options import FillOptions
-from worker.imaging.mask import find_region
 from worker.imaging.plan import Route
 from worker.imaging.preprocess import prepare
 from worker.imaging.site import Site

@@ -5,9 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from tests.unit.imaging.pages import block_of, flat, inked, line
+from tests.unit.imaging.pages import block_of, find_region, flat, inked, line
 from worker.imaging.composite import composite
-from worker.imaging.mask import find_region
 from worker.imaging.plan import Route
 from worker.imaging.preprocess import prepare
 from worker.job import Image, Mask, TextLine

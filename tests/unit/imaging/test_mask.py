@@ -8,8 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.imaging.pages import block_of, flat, gradient, inked, line
-from worker.imaging.mask import find_region
+from tests.unit.imaging.pages import block_of, find_region, flat, gradient, inked, line
 from worker.job import Image, Mask, Region
 
 

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
-from tests.unit.imaging.pages import block_of, flat, line
-from worker.imaging.mask import find_region
+from tests.unit.imaging.pages import block_of, find_region, flat, line
 from worker.job import Image, Mask, TextLine
 
 _GROUND = (236, 232, 224)

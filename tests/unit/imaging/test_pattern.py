@@ -6,9 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.unit.imaging.pages import block_of, inked, line
+from tests.unit.imaging.pages import block_of, find_region, inked, line
 from worker.imaging.composite import composite
-from worker.imaging.mask import find_region
 from worker.imaging.plan import Route
 from worker.imaging.preprocess import Prepared, prepare
 from worker.imaging.shifts import Shades, ShiftOptions, find_shifts

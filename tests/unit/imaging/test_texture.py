@@ -6,14 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.unit.imaging.pages import block_of, inked
+from tests.unit.imaging.pages import block_of, find_region, inked
 from worker.imaging.composite import composite
-from worker.imaging.mask import find_region
 from worker.imaging.plan import Route
 from worker.imaging.preprocess import prepare
 from worker.imaging.site import Site
 from worker.imaging.texture import Cloth, TextureOptions
-from worker.job import Box, Image
+from worker.job import Box, Image, Mask, TextLine
 
 
 def knit(width: int, height: int) -> Image:
@@ -31,16 +30,21 @@ def psnr(one: Image, two: Image) -> float:
     return float(10 * np.log10(255**2 / max(((one.astype(float) - two) ** 2).mean(), 1e-9)))
 
 
-def test_knitwear_is_continued_far_better_than_by_diffusion() -> None:
-    ground = knit(500, 320)
-    page, text = inked(ground, 60, 130, "AMWHQRS", colour=(255, 255, 250), scale=1.8, thickness=5)
+def woven(page: Image, text: TextLine) -> tuple[Image, Mask]:
+    """The page without a line on cloth, and where it was."""
     block = block_of(text)
     region = find_region(page, block)
     prepared = prepare(page, [block], [region], (256,))
     assert prepared.routes[0] == (Route.TEXTURE,)
-    plate = composite(page, prepared.fills)
     mask = np.zeros(page.shape[:2], np.uint8)
     mask[region.box.slices] = region.mask
+    return composite(page, prepared.fills), mask
+
+
+def test_knitwear_is_continued_far_better_than_by_diffusion() -> None:
+    ground = knit(500, 320)
+    page, text = inked(ground, 60, 130, "AMWHQRS", colour=(255, 255, 250), scale=1.8, thickness=5)
+    plate, mask = woven(page, text)
     telea = np.asarray(cv2.inpaint(page, mask, 5, cv2.INPAINT_TELEA), np.uint8)
     ours, theirs = psnr(plate[mask > 0], ground[mask > 0]), psnr(telea[mask > 0], ground[mask > 0])
     assert ours > theirs + 3
@@ -114,13 +118,7 @@ def test_a_headline_near_the_end_of_a_fine_cloth_is_continued() -> None:
     shade = np.linspace(0.7, 1, 12)[:, None, None]
     ground[40:52] = np.rint(ground[40:52] * shade).astype(np.uint8)
     page, text = inked(ground, 60, 165, "AMWHQRS", colour=(60, 40, 30), scale=2.4, thickness=7)
-    block = block_of(text)
-    region = find_region(page, block)
-    prepared = prepare(page, [block], [region], (256,))
-    assert prepared.routes[0] == (Route.TEXTURE,)
-    plate = composite(page, prepared.fills)
-    mask = np.zeros(page.shape[:2], np.uint8)
-    mask[region.box.slices] = region.mask
+    plate, mask = woven(page, text)
     under = plate[mask > 0].astype(float)
     truth = ground[mask > 0].astype(float)
     assert np.abs(under.mean(axis=0) - truth.mean(axis=0)).max() < 6
