@@ -63,12 +63,12 @@ test-export: setup $(EXPORT)/.ready
 	$(EXPORT)/bin/python -m pytest tests/export --confcutdir=tests/export -m "not slow"
 
 # Measurements: nothing else should run beside them.
-bench-transport bench-quality bench-legibility bench-typeset bench-queue bench-translation: setup
+bench-transport bench-legibility bench-typeset bench-queue bench-translation: setup
 	$(BIN)/python -m benchmarks.$(subst -,_,$@)
 
 # The network takes pages of any size in torch only.
-bench-pages: setup $(EXPORT)/.ready
-	$(BIN)/python -m benchmarks.bench_pages
+bench-pages bench-quality: setup $(EXPORT)/.ready
+	$(BIN)/python -m benchmarks.$(subst -,_,$@)
 
 bench-model: setup $(EXPORT)/.ready
 	@$(EXPORT)/bin/python $(PIP) "openvino>=2025"

@@ -4,14 +4,17 @@
 
 Pages are drawn with known clean plates (posters.py). Every way gets the same masks; what is compared is the
 erased page with the plate, over every pixel that the text or the mask touches, so that ghosts count too.
+Shares are of blocks; a block whose lines go different ways counts in parts. A whole page that is as large as
+a served tile goes to that model, others go to torch with the same weights, where there is one.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
 from pathlib import Path
@@ -21,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from benchmarks.pages_ways import Case
 from benchmarks.posters import GROUNDS, Poster, posters, strip
 from worker.adapters.onnx_local import OnnxInpainter
 from worker.imaging.composite import composite
@@ -36,6 +40,8 @@ from worker.translation.han import is_chinese
 
 #: (image (S, S, 3), mask (S, S, 1)) → (S, S, 3)
 Network = Callable[[Image, Mask], Image]
+#: A page erased as a whole, or nothing where it cannot be.
+Whole = Callable[[Poster, Mask], Image | None]
 
 _TELEA_RADIUS = 5
 #: A line erased without the network counts as false where means over so many px, which are free of grain,
@@ -63,8 +69,8 @@ class Measured:
     plain: Floats
     #: The grain's deviation as a share of the noise's.
     grain: float | None
-    #: Lines by route.
-    routes: Counter[Route]
+    #: Blocks by route.
+    routes: Mapping[Route, float]
     #: Lines that should not have been filled.
     false: tuple[str, ...]
 
@@ -77,16 +83,24 @@ def main() -> None:
     parser.add_argument("--models", type=Path, default=Path("model_repository"), help="a model repository")
     parser.add_argument("--only", default="", help="classes whose name contains this")
     parser.add_argument("--out", type=Path, help="also write page, plates and truth of every page as PNG")
+    parser.add_argument(
+        "--torch", type=Path, default=Path(".venv-export/bin/python"), help="a Python with torch"
+    )
     options = parser.parse_args()
     network: Network = _telea_tile
     sizes: tuple[int, ...] = (256, 512)
-    has_model = any(options.models.glob("*/*/model.onnx"))
-    if has_model:
+    whole: Whole = _nothing
+    if has_model := any(options.models.glob("*/*/model.onnx")):
         inpainter = OnnxInpainter(options.models)
         sizes = asyncio.run(inpainter.tile_sizes())
 
         def network(image: Image, mask: Mask) -> Image:
             return asyncio.run(inpainter.inpaint(image, mask))
+
+        def whole(poster: Poster, mask: Mask) -> Image | None:
+            if max(poster.page.shape[:2]) in sizes:
+                return network(poster.page, mask[..., None])
+            return _by_torch(poster, options.torch)
 
     print(f"network of the planner: {f'{options.models}, tiles of {sizes}' if has_model else 'OpenCV Telea'}")
     print(_HEAD)
@@ -96,18 +110,18 @@ def main() -> None:
     for _, group in groupby(pages, key=lambda page: page.kind):
         measured = []
         for number, page in enumerate(group):
-            measured.append(measure(page, network, sizes, f"{number}", options.out, whole=has_model))
+            measured.append(measure(page, network, sizes, f"{number}", options.out, whole))
         print(_row(measured), flush=True)
         false += [name for one in measured for name in one.false]
     print(f"false fills: {len(false)}", *false, sep="\n  ")
 
 
 def measure(
-    poster: Poster, network: Network, sizes: tuple[int, ...], name: str, out: Path | None, *, whole: bool
+    poster: Poster, network: Network, sizes: tuple[int, ...], name: str, out: Path | None, whole: Whole
 ) -> Measured:
     """Erases one page every way."""
     blocks = group_lines(poster.page, poster.lines)
-    chosen = tuple(block for block in blocks if any(map(is_chinese, (block.text,))))
+    chosen = tuple(block for block in blocks if is_chinese(block.text))
     staying = [line for block in blocks if block not in chosen for line in block.lines]
     regions = find_regions(poster.page, chosen, staying)
     mask = _union(regions, poster.page.shape[:2])
@@ -119,8 +133,8 @@ def measure(
         "planner": composite(poster.page, [*prepared.fills, *network_patches]),
         "telea": cv2.inpaint(poster.page, mask, _TELEA_RADIUS, cv2.INPAINT_TELEA).astype(np.uint8),
     }
-    if whole and max(poster.page.shape[:2]) in sizes:
-        plates["whole"] = network(poster.page, mask[..., None])
+    if (plate := whole(poster, mask)) is not None:
+        plates["whole"] = plate
     bare = prepare(poster.page, chosen, regions, sizes, PlanOptions(fill=FillOptions(grain=False)), kept=kept)
     plain = composite(poster.page, bare.fills)
     touched = _touched(poster, chosen, mask)
@@ -132,11 +146,38 @@ def measure(
         {way: _errors(plate, poster.plate)[touched] for way, plate in plates.items()},
         _errors(plain, poster.clean)[filled],
         _grain(plates["planner"], poster, filled & (cv2.erode(mask, np.ones((5, 5), np.uint8)) > 0)),
-        Counter(route for routes in prepared.routes.values() for route in routes),
+        _shares(prepared.routes.values()),
         tuple(
             f"{poster.kind} {name}: {line}" for line in _false_fills(poster, chosen, prepared, plates, mask)
         ),
     )
+
+
+def _shares(blocks: Iterable[Sequence[Route]]) -> dict[Route, float]:
+    """How many blocks went each way; the lines of a block count as parts of it."""
+    shares = dict.fromkeys(Route, 0.0)
+    for routes in blocks:
+        for route in routes:
+            shares[route] += 1 / len(routes)
+    return shares
+
+
+def _nothing(poster: Poster, mask: Mask) -> Image | None:
+    return None
+
+
+def _by_torch(poster: Poster, python: Path) -> Image | None:
+    """A whole page of any size, mirrored to a multiple of 8; None where no torch is installed."""
+    if not python.exists():
+        return None
+    blocks = group_lines(poster.page, poster.lines)
+    case = Case(poster.page, poster.lines, tuple(is_chinese(block.text) for block in blocks))
+    with tempfile.TemporaryDirectory() as folder:
+        path, plate = Path(folder) / "case.npz", Path(folder) / "plate.npy"
+        case.save(path)
+        command = [f"{python}", "-m", "benchmarks.pages_network", f"{path}", "whole page", f"--plate={plate}"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        return np.asarray(np.load(plate), np.uint8)
 
 
 def _false_fills(
@@ -222,9 +263,9 @@ def _row(pages: Sequence[Measured]) -> str:
         return f"{_psnr(float(errors.mean())):6.1f}" if errors.size else "     –"
 
     ways = [decibels([page.errors[way] for page in pages if way in page.errors]) for way in _WAYS]
-    routes = sum((page.routes for page in pages), Counter[Route]())
-    total = max(sum(routes.values()), 1)
-    shares = " ".join(f"{100 * routes[route] / total:4.0f} %" for route in Route)
+    blocks = max(sum(sum(page.routes.values()) for page in pages), 1)
+    routes = {route: sum(page.routes.get(route, 0) for page in pages) for route in Route}
+    shares = " ".join(f"{100 * routes[route] / blocks:4.0f} %" for route in Route)
     grains = [page.grain for page in pages if page.grain is not None]
     grain = f"{np.mean(grains):5.2f}" if grains else "    –"
     false = sum(len(page.false) for page in pages)

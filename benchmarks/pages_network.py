@@ -72,6 +72,7 @@ def main() -> None:
     parser.add_argument("--models", type=Path, default=Path("model_repository"))
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--memory", type=float, default=8, help="GiB that it may take")
+    parser.add_argument("--plate", type=Path, help="also write the erased page, as .npy")
     options = parser.parse_args()
     limit = int(options.memory * 2**30)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
@@ -87,25 +88,31 @@ def main() -> None:
         network, flop = Recorded(lambda _: eager), partial(flop_eager, model)
     planner: Erase = partial(in_tiles, sizes=sizes)
     erase = {"whole page": whole, "line crops": in_crops}.get(options.way, planner)
-    print(json.dumps(asdict(measured(erase, case, network, flop, options.rounds))))
+    run, plate = measured(erase, case, network, flop, options.rounds)
+    if options.plate is not None:
+        np.save(options.plate, plate)
+    print(json.dumps(asdict(run)))
 
 
-def measured(erase: Erase, case: Case, network: Recorded, flop: Callable[[Shape], float], rounds: int) -> Run:
-    """Least CPU seconds of so many rounds, and the memory that all of them took at most."""
-    before, best = _rest(), math.inf
+def measured(
+    erase: Erase, case: Case, network: Recorded, flop: Callable[[Shape], float], rounds: int
+) -> tuple[Run, Image]:
+    """Least CPU seconds of so many rounds and the memory that they took at most, and the erased page."""
+    before, best, plate = _rest(), math.inf, case.page
     for _ in range(rounds):
         network.shapes.clear()
         started = time.process_time()
-        erase(case, network)
+        plate = erase(case, network)
         best = min(best, time.process_time() - started)
     kilobytes = _kilobytes("VmHWM") - before
-    return Run(
+    run = Run(
         seconds=best,
         calls=len(network.shapes),
         pixels=sum(height * width for height, width in network.shapes),
         flop=sum(times * flop(shape) for shape, times in Counter(network.shapes).items()),
         kilobytes=kilobytes,
     )
+    return run, plate
 
 
 def flop_eager(model: Lama | CompactLama, shape: Shape) -> float:

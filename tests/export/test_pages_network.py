@@ -7,12 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.pages_network import flop_eager, flop_served
 from benchmarks.pages_table import PLANNER, SERVED
+from benchmarks.pages_ways import Ink
 from export.build import COMPACT
 from export.checkpoints import load_model
 from export.compact import CompactLama
@@ -57,6 +59,19 @@ def test_a_way_is_run_and_measured(way: str, calls: int, pixels: int, tmp_path: 
 def test_the_planner_runs_in_torch_and_as_served(way: str, tmp_path: Path) -> None:
     run = _measured(way, tmp_path)
     assert run["pixels"] in (run["calls"] * 256**2, run["calls"] * 512**2)
+
+
+def test_the_erased_page_is_written(tmp_path: Path) -> None:
+    plate = tmp_path / "plate.npy"
+    assert _measure("whole page", tmp_path, f"--plate={plate}").returncode == 0
+    case = lettered_page()
+    changed = (np.load(plate) != case.page).any(axis=2)
+    ink = Ink.of(case)
+    assert all(changed[region.box.slices][region.mask > 0].mean() > 0.5 for region in ink.regions)
+    outside = np.ones(changed.shape, np.bool_)
+    for region in ink.regions:
+        outside[region.box.slices] &= region.mask == 0
+    assert not changed[outside].any()
 
 
 def test_more_than_the_memory_allowed_is_an_error(tmp_path: Path) -> None:
