@@ -14,7 +14,6 @@ import argparse
 import json
 import math
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.machine import described
 from export.build import weights_path
 from export.checkpoints import load_model
 from export.compact import CompactLama
@@ -140,8 +140,7 @@ def main() -> None:
     if options.case:
         print(json.dumps(measure(json.loads(options.case))))
         return
-    cores = len(os.sched_getaffinity(0))
-    print(f"{_processor()}, {cores} cores; torch {torch.__version__}; weights: {options.weights}")
+    print(f"{described()}; torch {torch.__version__}; weights: {options.weights}")
     limit = peak()
     print(f"peak of one core: {limit:.0f} GFLOP/s")
     columns = (
@@ -212,14 +211,6 @@ def _lines(weights: str, folder: Path, work: float, limit: float, shape: tuple[i
             f" {eager / row['cpu']:>7.2f}× {row['levels']:>7}",
             flush=True,
         )
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from benchmarks.machine import described
 from benchmarks.pages_ways import Case
 from benchmarks.posters import GROUNDS, Poster, posters, strip
 from worker.adapters.onnx_local import OnnxInpainter
@@ -102,6 +103,7 @@ def main() -> None:
                 return network(poster.page, mask[..., None])
             return _by_torch(poster, options.torch)
 
+    print(described())
     print(f"network of the planner: {f'{options.models}, tiles of {sizes}' if has_model else 'OpenCV Telea'}")
     print(_HEAD)
     grounds = {kind: ground for kind, ground in GROUNDS.items() if options.only in kind}

@@ -30,6 +30,7 @@ from redis.asyncio import Redis
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.machine import described
 from worker import log, schemas
 from worker.adapters.redis_queue import QueueOptions, RedisQueue
 from worker.attempt import AttemptOptions
@@ -193,6 +194,7 @@ def _median(rounds: Sequence[Measured]) -> Measured:
 
 def main() -> None:
     """Print the table."""
+    print(described())
     table = Table(
         title=f"{JOBS} no-op jobs, {IN_FLIGHT} in flight a process, median of {ROUNDS} rounds in turn"
     )

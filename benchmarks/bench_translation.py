@@ -29,6 +29,7 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.machine import described
 from worker.adapters import redis_memory
 from worker.adapters.gemini import GeminiOptions, GeminiTranslator
 from worker.adapters.paced import PacedTranslator, PaceOptions
@@ -240,6 +241,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     ).parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    print(described())
     pages = _pages(IMAGES, 1)
     rounds: list[Round] = []
     with EmbeddedRedis() as server:

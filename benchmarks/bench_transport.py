@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.copy_model import write_copy_models
+from benchmarks.machine import described
 from worker.adapters.triton import TritonInpainter, TritonOptions
 from worker.embedded import EmbeddedTriton
 
@@ -75,6 +76,7 @@ async def _measure(url: str) -> Table:
 
 def main() -> None:
     """Serve the copying model and print the table."""
+    print(described())
     with tempfile.TemporaryDirectory() as repository:
         write_copy_models(Path(repository), (SIZE,))
         with EmbeddedTriton(Path(repository)) as server:

@@ -21,6 +21,7 @@ from pathlib import Path
 import cv2
 
 from benchmarks.bench_legibility import EXAMPLES, Sample, samples_of, telea
+from benchmarks.machine import described
 from worker.rendering.draw import draw
 from worker.rendering.fonts import FontSet
 from worker.rendering.typeset import typeset
@@ -39,7 +40,7 @@ def main() -> int:
     folders = parser.parse_args().folders
     cv2.setNumThreads(1)
     fonts, slowest = FontSet.load(), 0.0
-    print(_HEAD)
+    print(described(), _HEAD, sep="\n")
     for folder in folders:
         for sample in samples_of(folder, telea, (256, 512), fonts):
             whole, again, drawing = _measured(sample, fonts)

@@ -14,6 +14,7 @@ import time
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.machine import described
 from tests.faults.catalogue import all_scenarios
 from tests.faults.scenarios import Outcome, run_scenario, sweep_up
 from tests.faults.site import Site, open_site
@@ -25,6 +26,7 @@ _out = Console(width=118)
 def main() -> int:
     """Run what was asked for; the exit code."""
     arguments = _arguments()
+    _out.print(described())
     started = time.monotonic()
     outcomes, soak, left = [], None, []
     with open_site() as site:
