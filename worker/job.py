@@ -113,6 +113,8 @@ class SourceFormat:
     progressive: bool = False
     #: True for lossless WebP.
     lossless: bool = False
+    #: True where it came in shades of grey, one channel.
+    grey: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,7 +5,8 @@ What happens to which picture (each rule is held by a test):
     JPEG, MPO, PNG, WebP, AVIF, TIFF, BMP   leave as they came (MPO as JPEG)
     GIF                           one frame leaves as PNG: 256 colours cannot hold drawn text
     animated, several pages       BadImage: a still would silently lose the rest
-    grey, palette, 1 bit          RGB
+    palette                       RGB
+    grey, 1 bit                   RGB inside; leaves grey, at half the work, if nothing drawn has colour
     16 bits a channel             8 bits; CMYK, YCbCr, LAB: sRGB (through the ICC profile where there is one)
     RGB with an ICC profile       pixels and profile are kept as they are
     alpha, transparent colour     straight RGB and `Page.alpha`, dropped where everything is opaque; fully
@@ -26,11 +27,12 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import JpegImagePlugin, UnidentifiedImageError
 
@@ -56,6 +58,8 @@ _TYPES = {
 }
 #: Formats that are read but not written.
 _READ_ONLY = ("GIF",)
+#: Formats with a grey kind.
+_HOLD_GREY = ("JPEG", "PNG", "TIFF")
 #: Longest side each format can write (libjpeg, libwebp, libavif); PNG, BMP and TIFF go beyond any page.
 _LONGEST_SIDE = {"JPEG": 65_535, "WEBP": 16_383, "AVIF": 65_536}
 #: JPEG, WebP and AVIF qualities where the source does not tell its own.
@@ -118,7 +122,7 @@ def encode(page: Page, rgb: Image) -> Encoded:
         BadImage: The format's encoder refused the picture.
     """
     name = _written_format(page)
-    picture = Pillow.fromarray(rgb)
+    picture = Pillow.fromarray(_grey(rgb) if page.source.grey and name in _HOLD_GREY else rgb)
     if page.alpha is not None:
         # text set over a transparent ground must be seen
         same = cv2.inRange(cv2.absdiff(rgb, page.rgb), (0, 0, 0), (0, 0, 0))
@@ -164,7 +168,7 @@ def _decode_opened(opened: Pillow.Image, payload: bytes, max_pixels: int) -> Pag
     width, height = opened.size
     if opened.format != "MPO" and getattr(opened, "n_frames", 1) > 1:
         raise BadImage(f"the {opened.format} has several frames or pages; only still pictures are translated")
-    source = _source_format(opened, payload)
+    source = replace(_source_format(opened, payload), grey=opened.mode in ("L", "1"))
     # Pillow turns a TIFF itself, as it loads it.
     orientation = 1 if source.name == "TIFF" else opened.getexif().get(_ORIENTATION, 1)
     icc_profile, dpi = opened.info.get("icc_profile"), _dpi(opened)
@@ -194,6 +198,13 @@ def _source_format(opened: Pillow.Image, payload: bytes) -> SourceFormat:
         subsampling=None if subsampling < 0 else subsampling,
         progressive=bool(opened.info.get("progressive")),
     )
+
+
+def _grey(rgb: Image) -> NDArray[np.uint8]:
+    """The one channel of a grey picture; the picture itself where it has colour."""
+    red, green, blue = (np.asarray(channel, np.uint8) for channel in cv2.split(rgb))
+    differs = cv2.countNonZero(cv2.absdiff(red, green)) or cv2.countNonZero(cv2.absdiff(red, blue))
+    return rgb if differs else red
 
 
 def _is_lossless_webp(payload: bytes) -> bool:

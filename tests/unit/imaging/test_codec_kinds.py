@@ -112,3 +112,26 @@ def test_a_page_beyond_avifs_limit_leaves_as_png() -> None:
     encoded = encode(Page(long, page.source), long)
     assert (encoded.extension, reopened(encoded.payload).size) == ("png", (1, 65_537))
     assert io.BytesIO(encoded.payload).read(4) == b"\x89PNG"
+
+
+@pytest.mark.parametrize(("mode", "name"), [("L", "PNG"), ("1", "PNG"), ("L", "TIFF"), ("L", "JPEG")])
+def test_a_grey_picture_leaves_grey(mode: str, name: str) -> None:
+    page = decode(saved(drawing(mode=mode), name), max_pixels=LIMIT)
+    again = reopened(encode(page, page.rgb).payload)
+    assert again.mode == "L"
+    most = 4 if name == "JPEG" else 0
+    assert np.abs(np.asarray(again).astype(int) - page.rgb[..., 0]).max() <= most
+
+
+def test_a_grey_picture_with_something_coloured_on_it_leaves_in_colour() -> None:
+    page = decode(saved(drawing(mode="L"), "PNG"), max_pixels=LIMIT)
+    drawn = page.rgb.copy()
+    drawn[3, 4] = (200, 30, 40)
+    again = reopened(encode(page, drawn).payload)
+    assert again.mode == "RGB"
+    assert np.array_equal(np.asarray(again), drawn)
+
+
+def test_colour_that_happens_to_be_grey_stays_rgb() -> None:
+    page = decode(saved(drawing(mode="L").convert("RGB"), "PNG"), max_pixels=LIMIT)
+    assert reopened(encode(page, page.rgb).payload).mode == "RGB"
