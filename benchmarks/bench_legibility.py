@@ -28,6 +28,7 @@ import cv2
 import numpy as np
 
 from benchmarks.ciede import ciede2000
+from benchmarks.machine import described
 from benchmarks.reading import Reading, has_korean, in_black, read_back
 from worker.adapters.onnx_local import OnnxInpainter
 from worker.imaging.composite import composite
@@ -39,7 +40,7 @@ from worker.rendering.draw import draw
 from worker.rendering.fonts import FontSet
 from worker.rendering.frame import page_box
 from worker.rendering.layout import PlacedBlock
-from worker.rendering.strokes import find_strokes
+from worker.rendering.strokes import find_bodies
 from worker.rendering.typeset import Outcome, Typeset, typeset
 from worker.stages import OpenedPage, mask_page, open_page
 from worker.translation.glossary import look_up, parse_glossary
@@ -88,7 +89,7 @@ def main() -> int:
     options = parser.parse_args()
     fonts, (network, sizes) = FontSet.load(), _network(options.models)
     reader, reads_korean = _chinese_reader(), has_korean()
-    print(_HEAD)
+    print(described(), _HEAD, sep="\n")
     colours, broken, reading = [], [], Reading()
     for folder in options.folders:
         for sample in samples_of(folder, network, sizes, fonts):
@@ -202,7 +203,7 @@ def _bodies(sample: Sample, block: TextBlock, placed: PlacedBlock, fonts: FontSe
     """The glyphs alone on the source and on the drawn page: over a pattern an outline may change more."""
     rgb, plate = sample.opened.page.rgb, sample.typesetting.plate
     region = next(region for region in sample.regions if region.block_id == block.id)
-    region = find_strokes(rgb, plate, block, region, placed.frame, fonts)
+    region = find_bodies(rgb, plate, block, region, placed.frame, fonts).region
     source = np.zeros(rgb.shape[:2], np.uint8)
     source[region.box.slices] = region.strokes
     drawn = np.full_like(rgb, 255)

@@ -41,7 +41,7 @@ def shares_along(departure: Pixels, axis: Pixels) -> Pixels:
         axis: Fill less ground.
     """
     along = np.einsum("ij,ij->i", departure, axis) / np.maximum(np.einsum("ij,ij->i", axis, axis), 1.0)
-    return np.asarray(np.clip(along, 0, 1), np.float32)
+    return np.asarray(np.minimum(np.maximum(along, 0), 1), np.float32)
 
 
 def to_lab(colours: NDArray[np.floating]) -> Pixels:

@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.job import Box, Image
+from worker.job import Box, Image, Mask
 from worker.rendering.fonts import FontSet, Shaped
 from worker.rendering.frame import Frame, page_box, shifted
 from worker.rendering.layout import PlacedBlock
-from worker.rendering.raster import Coverage, rasterise
+from worker.rendering.raster import levels_of
 from worker.rendering.style import Fill
 
 #: Outlines are widened on a raster this many times finer, so that their width need not be whole px.
@@ -59,10 +59,11 @@ def draw(rgb: Image, placed: PlacedBlock, fonts: FontSet) -> Box:
     if style.shadow is not None:
         shadow = style.shadow
         shift = np.array([[1.0, 0.0, shadow.dx], [0.0, 1.0, shadow.dy]])
-        below = cv2.warpAffine(around, shift, (box.width, box.height))
+        below = cv2.warpAffine(around.astype(np.float32), shift, (box.width, box.height))
         if shadow.blur:
-            below = cv2.GaussianBlur(below, (0, 0), shadow.blur)
-        share = np.asarray(below, np.float32) * np.float32(shadow.opacity)
+            side = 2 * math.ceil(3 * shadow.blur) + 1
+            below = cv2.GaussianBlur(below, (side, side), shadow.blur)
+        share = np.asarray(cv2.convertScaleAbs(below, alpha=shadow.opacity), np.uint8)
         area = _blended(area, np.array([[shadow.colour]], np.uint8), share)
     if style.outline is not None:
         area = _blended(area, np.array([[style.outline.colour]], np.uint8), around)
@@ -70,7 +71,7 @@ def draw(rgb: Image, placed: PlacedBlock, fonts: FontSet) -> Box:
     return box
 
 
-def _blended(area: Image, colours: Image, coverage: Coverage) -> Image:
+def _blended(area: Image, colours: Image, coverage: Mask) -> Image:
     """The area under a layer: of one colour (1, 1, 3), or one for each row, each column or each pixel."""
     height, width = coverage.shape
     layer = np.empty((height, width, 3), np.uint8)
@@ -78,15 +79,17 @@ def _blended(area: Image, colours: Image, coverage: Coverage) -> Image:
         cv2.rectangle(layer, (0, 0), (width, height), colours.ravel().tolist(), cv2.FILLED)
     else:
         cv2.resize(colours, (width, height), layer, interpolation=cv2.INTER_NEAREST)
-    return np.asarray(cv2.blendLinear(area, layer, 1 - coverage, coverage), np.uint8)
+    over = cv2.cvtColor(coverage, cv2.COLOR_GRAY2RGB)
+    below = cv2.multiply(area, cv2.bitwise_not(over), scale=1 / 255)
+    return np.asarray(cv2.add(below, cv2.multiply(layer, over, scale=1 / 255)), np.uint8)
 
 
 def _coverage(
     lines: Iterable[tuple[Shaped, float, float]], placed: PlacedBlock, box: Box, scale: int
-) -> Coverage:
+) -> Mask:
     if placed.frame.warp is not None:
         return _warped(lines, placed, box, scale)
-    return rasterise(
+    return levels_of(
         lines,
         placed.size,
         (box.height, box.width),
@@ -97,9 +100,7 @@ def _coverage(
     )
 
 
-def _warped(
-    lines: Iterable[tuple[Shaped, float, float]], placed: PlacedBlock, box: Box, scale: int
-) -> Coverage:
+def _warped(lines: Iterable[tuple[Shaped, float, float]], placed: PlacedBlock, box: Box, scale: int) -> Mask:
     """Coverage of text on a surface seen at an angle: drawn upright, larger, and laid onto the page.
 
     Only coverage is resampled, never colour, so edges have no fringe.
@@ -107,7 +108,7 @@ def _warped(
     fine = _WARP_SCALE
     room = placed.rect.grown(1.0, 1.0)
     shape = (math.ceil(room.height), math.ceil(room.width))
-    upright = rasterise(
+    upright = levels_of(
         lines, placed.size, shape, origin=(room.left, room.top), slant=placed.style.slant, scale=fine
     )
     zoom = np.diag([1 / fine, 1 / fine, 1.0])
@@ -115,7 +116,7 @@ def _warped(
     matrix = shifted(-0.5, -0.5) @ np.linalg.inv(zoom) @ to_page @ shifted(0.5, 0.5)
     large = cv2.warpPerspective(upright, matrix, (box.width * fine, box.height * fine))
     size = (box.width * scale, box.height * scale)
-    return np.asarray(cv2.resize(large, size, interpolation=cv2.INTER_AREA), np.float32)
+    return np.asarray(cv2.resize(large, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _widened(
@@ -123,18 +124,20 @@ def _widened(
     placed: PlacedBlock,
     box: Box,
     width: float,
-    body: Coverage,
-) -> Coverage:
+    body: Mask,
+) -> Mask:
     """Coverage of the glyphs, at least `body`, grown by `width` px on all sides, with round corners."""
     scale = 1 if placed.size >= _LARGE and placed.frame.is_page else _OUTLINE_SCALE
     fine = _coverage(lines, placed, box, scale) if scale > 1 else body
-    away = cv2.distanceTransform((fine < 0.5).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    _, bare = cv2.threshold(fine, 127, 255, cv2.THRESH_BINARY_INV)
+    away = cv2.distanceTransform(bare, cv2.DIST_L2, cv2.DIST_MASK_5)
     if scale == 1:
         away = cv2.GaussianBlur(away, (5, 5), 1.0)  # the field of whole px has steps along slanted edges
-    grown = np.clip(np.float32(width * scale + 0.5) - away, 0, 1)
+    reach = 255 * (width * scale + 0.5)
+    grown = cv2.addWeighted(away, -255.0, away, 0.0, reach, dtype=cv2.CV_8U)  # 255 where well within it
     if scale > 1:
-        grown = np.asarray(cv2.resize(grown, (box.width, box.height), interpolation=cv2.INTER_AREA))
-    return np.asarray(cv2.max(grown, body), np.float32)
+        grown = cv2.resize(grown, (box.width, box.height), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.max(grown, body), np.uint8)
 
 
 def _colours(fill: Fill, placed: PlacedBlock, box: Box) -> Image:

@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.job import Mask
 from worker.rendering.colour import RGB, Pixels, dominant, inked, shares_along, taken
 from worker.rendering.look import Look
 
@@ -58,20 +57,14 @@ class Shadow:
         return replace(self, dx=self.dx * factor, dy=self.dy * factor, blur=self.blur * factor)
 
 
-def distance_from(strokes: Mask) -> Pixels:
-    """How far (px) each pixel is from the strokes; 0 inside them."""
-    return np.asarray(cv2.distanceTransform(255 - strokes, cv2.DIST_L2, 3), np.float32)
-
-
-def find_outline(look: Look, away: Pixels, fill: RGB) -> Outline | None:
+def find_outline(look: Look, fill: RGB) -> Outline | None:
     """The outline of the strokes, if they have one.
 
     Args:
         look: The block's pixels.
-        away: Distance from the strokes (see distance_from).
-        fill: Their colour.
+        fill: The strokes' colour.
     """
-    reach = _REACH * look.size
+    away, reach = look.away, _REACH * look.size
     closest = _beside(look, away, _RING)
     closest = closest[:: len(closest) // _FIRST_SAMPLES + 1]
     if not len(closest) or _foreign(look, closest, fill).mean() < _LEAST_SEEN:

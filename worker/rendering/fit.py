@@ -14,7 +14,7 @@ from worker.rendering.fonts import FontSet
 from worker.rendering.frame import Rect
 from worker.rendering.ink import Ink
 from worker.rendering.paragraph import Paragraph, measure, shape_whole
-from worker.rendering.rooms import GROWTH_DOWN, rooms_of
+from worker.rendering.rooms import GROWTH_DOWN, Room, rooms_of
 from worker.rendering.segment import Strength
 
 
@@ -82,8 +82,8 @@ def find_fits(
     fits: list[Fit] = []
     best, ends = 0.0, 0
     terms = _Terms.of(candidate, source_size, options)
-    rooms: list[tuple[Rect, float]] = []
-    more: Iterator[tuple[Rect, float]] | None = None
+    rooms: list[Room] = []
+    more: Iterator[Room] | None = None
     shaped = shape_whole(
         fonts, candidate.text, candidate.language, candidate.style.weight, candidate.style.serif
     )
@@ -93,10 +93,13 @@ def find_fits(
             continue
         flaw, ends = _FLAW[weakest], paragraph.most_lines
         if more is None:
-            home = candidate.around.home
-            more = rooms_of(candidate, source_size, paragraph) if may_grow else iter([(home, 0.0)])
-        for rect, cost in itertools.chain(rooms[:], _noted(more, rooms)):
-            for fit in _fits_in(rect, paragraph, flaw + cost, terms, fits):
+            more = rooms_of(candidate, source_size, paragraph)
+            more = more if may_grow else itertools.islice(more, 1)
+        for room in itertools.chain(rooms[:], _noted(more, rooms)):
+            broken = terms.extra if room.taller and terms.sources == 1 else 0.0
+            if best >= 1 - (flaw + room.cost + broken):  # whatever the room is like
+                continue
+            for fit in _fits_in(room.rect, paragraph, flaw + room.cost, terms, fits):
                 fits.append(fit)
                 best = max(best, fit.score)
             if best >= _GOOD:
@@ -108,10 +111,8 @@ def find_fits(
     return sorted(fits, key=lambda fit: -fit.score)
 
 
-def _noted(
-    rooms: Iterator[tuple[Rect, float]], known: list[tuple[Rect, float]]
-) -> Iterator[tuple[Rect, float]]:
-    """Rooms as they are found (growing one costs a look at the plate), noted for the next round."""
+def _noted(rooms: Iterator[Room], known: list[Room]) -> Iterator[Room]:
+    """Rooms as they are found, noted for the next round."""
     for room in rooms:
         known.append(room)
         yield room
@@ -252,7 +253,8 @@ def capacity_of(candidate: Candidate, fonts: FontSet, options: LayoutOptions) ->
     size = max(options.floor(source), options.outlier_share * source)
     paragraph = measure(candidate.text, shaped, candidate.language, Strength.FREE)
     most = 1
-    for rect, _ in rooms_of(candidate, source, paragraph):
+    for room in rooms_of(candidate, source, paragraph):
+        rect = room.rect
         lines = max(1, math.floor((rect.height / size - _LINE) / _TIGHT_PITCH) + 1)
         lines = min(lines, candidate.source_lines + options.most_extra_lines)
         full = 1.0 if lines == 1 else _FULL

@@ -10,31 +10,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.job import Image
-from worker.rendering.colour import quantile
 from worker.rendering.frame import Frame, Rect
+from worker.rendering.strip import Strip
 
-#: Levels by which free ground may differ from the ground under the text beyond what that itself varies.
-_TOLERANCE = 10.0
-#: Ground that is calm (no edge stronger than under the text, or than this many levels from px to px) may
-#: drift this far: shading, blurred backgrounds; gradients so many times as far as half of them do under it.
-_CALM_EDGE, _CALM_DRIFT, _CALM_GAIN = 9.0, 56.0, 5.0
-#: Textured ground proves itself by its own variety, but no more than this: so many times what half of its
-#: columns show, since a motif under the text says nothing of the ground beside it.
-_MOST_VARIETY, _OFTEN = 80.0, 1.4
 #: Em that are looked at first.
 _PROBE = 2.5
-#: A palette's cells: levels as a power of two, and how many a channel has with one more at each end; share of
-#: a column's px that must lie in a cell beside one of the palette.
-_CELL, _CELLS, _MOST_KNOWN = 5, 10, 0.97
-#: Columns the ground under the text is sampled at, and rows that are compared: more are averaged.
-_SAMPLES, _ROWS = 24, 60
 #: Distance kept sideways from whatever ends the free ground, and from other text, in em.
 CLEARANCE, _CLEARANCE_TEXT = 0.4, 0.8
 #: Distance kept from the rim of a balloon, whose text was vertical; and above and below from anything.
 CLEARANCE_IN_BALLOON, _CLEARANCE_ABOVE = 0.15, 0.2
 
-#: Where the ground was looked at sideways: from which home, between which rows, and whether by palette.
-_Place = tuple[Rect, float, float, bool]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """A strip of the ground, and where it lies."""
+
+    strip: Strip
+    #: What was looked at, and the px that this covers.
+    reach: Rect
+    covered: Rect
+
+    def holds(self, reach: Rect) -> bool:
+        """Whether a rectangle lies in it."""
+        mine = self.reach
+        return (
+            mine.left <= reach.left
+            and mine.top <= reach.top
+            and mine.right >= reach.right
+            and mine.bottom >= reach.bottom
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +62,8 @@ class Neighbourhood:
     clearance: float = CLEARANCE
     #: Whether the text has an outline, and so reads on any of the colours that it stands on.
     outlined: bool = False
-    _seen: dict[_Place, tuple[Rect, NDArray[np.bool_], Rect]] = field(default_factory=dict)
+    #: By the home's left and right, and by its top and bottom.
+    _seen: dict[tuple[bool, float, float], _Seen] = field(default_factory=dict)
 
     def grown(self, left: float, top: float, right: float, bottom: float) -> Rect:
         """The home rectangle grown sideways, then up and down, by at most so many px a side."""
@@ -130,41 +135,41 @@ class Neighbourhood:
 
     def _free(self, reach: Rect, sideways: bool, palette: bool = False) -> tuple[NDArray[np.bool_], Rect]:
         """Which columns (rows, where not sideways) of a rectangle look like the ground under the text."""
-        if not sideways:
-            return self._look(reach, sideways, palette)
-        place = (self.home, reach.top, reach.bottom, palette)
+        home = self.home
+        place = (sideways, home.left, home.right) if sideways else (sideways, home.top, home.bottom)
         seen = self._seen.get(place)
-        if seen is None or reach.left < seen[0].left or reach.right > seen[0].right:
-            seen = self._seen[place] = (reach, *self._look(reach.grown(1.0, 0.0), sideways, palette))
-        _, free, covered = seen
-        first = max(math.floor(reach.left) - int(covered.left), 0)
-        free = free[first : max(math.ceil(reach.right) - int(covered.left), first)]
-        left = covered.left + first
-        return free, Rect(left, covered.top, left + len(free), covered.bottom)
+        if seen is None or not seen.holds(reach):
+            seen = self._look(reach, sideways)
+            if seen is None:
+                return np.zeros(0, np.bool_), reach
+            self._seen[place] = seen
+        covered, strip = seen.covered, seen.strip
+        if sideways:
+            free = strip.free(reach.top - covered.top, reach.bottom - covered.top, palette)
+            start, end, origin = reach.left, reach.right, covered.left
+        else:
+            free = strip.free(reach.left - covered.left, reach.right - covered.left, palette)
+            start, end, origin = reach.top, reach.bottom, covered.top
+        first = max(math.floor(start) - int(origin), 0)
+        free = free[first : max(math.ceil(end) - int(origin), first)]
+        low = origin + first
+        if sideways:
+            covered = Rect(low, reach.top, low + len(free), reach.bottom)
+        else:
+            covered = Rect(reach.left, low, reach.right, low + len(free))
+        return free & self._on_page(covered, len(free), sideways), covered
 
-    def _look(self, reach: Rect, sideways: bool, palette: bool) -> tuple[NDArray[np.bool_], Rect]:
-        """See `_free`.
-
-        Each row is compared with itself: what it shows inside the home is what it may show beside it; by
-        palette, what any row shows there.
-        """
-        pixels, covered = self.frame.cut(self.plate, reach)
+    def _look(self, reach: Rect, sideways: bool) -> _Seen | None:
+        """A strip with a px more at each end; None off the page."""
+        pixels, covered = self.frame.cut(self.plate, reach.grown(*((1.0, 0.0) if sideways else (0.0, 1.0))))
         if pixels.size == 0:
-            return np.zeros(0, bool), covered
+            return None
         if sideways:
             low, high = self.home.left - covered.left, self.home.right - covered.left
         else:
             pixels = np.asarray(cv2.transpose(pixels), np.uint8)
             low, high = self.home.top - covered.top, self.home.bottom - covered.top
-        count = pixels.shape[1]
-        first = min(max(round(low), 0), count - 1)
-        last = min(max(round(high), first + 1), count)
-        smooth = np.asarray(cv2.blur(_fewer_rows(pixels), (3, 3)), np.uint8)
-        free = _alike(smooth, first, last)
-        if palette and not free.all():
-            free = free | _of_palette(smooth, first, last)
-        on_page = self._on_page(covered, count, sideways)
-        return free & on_page, covered
+        return _Seen(Strip.of(pixels, low, high), reach, covered)
 
     def _on_page(self, covered: Rect, count: int, sideways: bool) -> NDArray[np.bool_]:
         """Which columns (or rows) lie wholly on the page; only a tilted rectangle can leave it."""
@@ -179,57 +184,6 @@ class Neighbourhood:
             x, y = self.frame.to_page(np.stack(points, axis=1)).T
             inside &= (x >= 0) & (y >= 0) & (x <= self.plate.shape[1]) & (y <= self.plate.shape[0])
         return inside
-
-
-def _fewer_rows(pixels: Image) -> Image:
-    """The means of every so many rows, where there are many; those left over at the end are left out."""
-    step = pixels.shape[0] // _ROWS
-    if step <= 1:
-        return pixels
-    last = pixels.shape[0] // step * step
-    total = pixels[:last:step].astype(np.uint16)
-    for row in range(1, step):
-        cv2.add(total, pixels[row:last:step], dst=total, dtype=cv2.CV_16U)
-    return np.asarray(cv2.convertScaleAbs(total, alpha=1 / step), np.uint8)
-
-
-def _alike(smooth: Image, first: int, last: int) -> NDArray[np.bool_]:
-    """Which columns look, row by row, like columns `first` to `last`, or run on from them without an edge."""
-    own = smooth[:, first : last : max(1, (last - first) // _SAMPLES)]
-    middle = own.shape[1] // 2
-    reference = np.ascontiguousarray(np.partition(own, middle, axis=1)[:, middle : middle + 1])
-    everywhere = cv2.resize(reference, smooth.shape[1::-1], interpolation=cv2.INTER_NEAREST)
-    farthest = _farthest(cv2.absdiff(smooth, everywhere))
-    usual = float(quantile(farthest[first:last], 0.5))
-    same: NDArray[np.bool_] = farthest <= min(_OFTEN * usual + _TOLERANCE, _MOST_VARIETY)
-    if same.all():
-        return same
-    step = _farthest(cv2.absdiff(smooth[:, 1:], smooth[:, :-1]))
-    edge = max(_CALM_EDGE, _OFTEN * float(quantile(step[first : max(last - 1, first + 1)], 0.5)))
-    steep = step > edge
-    drift = _CALM_GAIN * usual if edge <= _CALM_EDGE else 0.0
-    calm = farthest <= max(_CALM_DRIFT, drift)
-    calm[1:] &= ~steep
-    calm[:-1] &= ~steep
-    free: NDArray[np.bool_] = same | calm
-    return free
-
-
-def _of_palette(smooth: Image, first: int, last: int) -> NDArray[np.bool_]:
-    """Which columns have no colours but those of columns `first` to `last`: plaids and stripes go on so."""
-    cells = (smooth >> _CELL).astype(np.intp) + 1
-    keys = (cells[..., 0] * _CELLS + cells[..., 1]) * _CELLS + cells[..., 2]
-    count = np.bincount(keys[:, first:last].ravel(), minlength=_CELLS**3).reshape((_CELLS,) * 3)
-    near = np.asarray(cv2.dilate((count > 0).astype(np.uint8), np.ones((3, 3), np.uint8)), np.uint8)
-    known = near.copy()
-    known[1:-1] |= near[:-2] | near[2:]
-    return np.asarray(known.ravel()[keys].mean(axis=0) >= _MOST_KNOWN)
-
-
-def _farthest(difference: NDArray[np.uint8] | cv2.typing.MatLike) -> NDArray[np.uint8]:
-    """The largest difference in each column, of any channel."""
-    red, green, blue = difference.reshape(difference.shape[0], -1).max(axis=0).reshape(-1, 3).T
-    return np.asarray(np.maximum(np.maximum(red, green), blue), np.uint8)
 
 
 def _reach(free: NDArray[np.bool_], low: float, high: float) -> tuple[float, float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from statistics import median
 
 from worker.rendering.colour import difference
@@ -24,7 +23,7 @@ def evened_styles(inks: Sequence[Ink], styles: Sequence[Style]) -> list[Style]:
         slant = median(styles[member].slant for member in group)
         serif = 2 * sum(styles[member].serif for member in group) > len(group)
         for member in group:
-            evened[member] = replace(styles[member], weight=weight, slant=slant, serif=serif)
+            evened[member] = styles[member].lettered(weight, slant, serif)
     return evened
 
 

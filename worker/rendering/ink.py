@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from statistics import median
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from worker.job import Mask, Region, TextBlock, TextLine
 from worker.rendering.fonts import FontSet
 from worker.rendering.frame import Frame, Rect
-from worker.rendering.raster import levels_of
+from worker.rendering.raster import set_line
 from worker.rendering.segment import clean
 
 #: What OCR boxes (PP-OCR's unclip) leave above and below the ink, as a share of the box's height.
@@ -75,6 +74,11 @@ class Ink:
         return rect.height if self.vertical else rect.width
 
     @cached_property
+    def longest(self) -> int:
+        """Which line is the longest."""
+        return max(range(len(self.lines)), key=self.length_of)
+
+    @cached_property
     def rect(self) -> Rect:
         """Extents of all lines."""
         rect = self.lines[0].rect
@@ -133,8 +137,9 @@ def _measure_line(
     places = covered.top + 0.5 + np.arange(first, last + 1)
     mean = float(weights @ places)
     deviation = float(np.sqrt(weights @ (places - mean) ** 2))
-    columns = np.flatnonzero(_counts(strokes[first : last + 1], along=0))
-    left, right = covered.left + float(columns[0]), covered.left + float(columns[-1]) + 1
+    _, solid = cv2.threshold(strokes[first : last + 1], 127, 255, cv2.THRESH_BINARY)
+    start, _, width, _ = cv2.boundingRect(solid)
+    left, right = covered.left + float(start), covered.left + float(start + width)
     size = deviation / own.deviation
     size = min(size, 1.3 * (right - left) / own.width, 1.15 * box.height)
     baseline = mean + own.mean * size
@@ -171,12 +176,11 @@ def _measure_column(
 def _proportions(fonts: FontSet, text: str, language: str) -> _Proportions:
     """The proportions of a text set in our font, measured as the source's are."""
     shaped = fonts.shape(text, language, _REGULAR)
-    width, height = math.ceil(max(shaped.right, 0.0) * _TRIAL_SIZE) + 1, math.ceil(1.4 * _TRIAL_SIZE)
-    rows = _counts(levels_of([(shaped, 0.0, float(_TRIAL_SIZE))], _TRIAL_SIZE, (height, width)), along=1)
+    rows = _counts(set_line(shaped, _TRIAL_SIZE), along=1)
     if rows.sum() < _FEWEST:  # nothing but dashes or unknown characters
         return _Proportions((HAN_TOP + HAN_BOTTOM) / 2, _HAN_DEVIATION, 0.05, 0.05, max(shaped.advance, 0.5))
     weights = rows / rows.sum()
-    above = 1.0 - (np.arange(height) + 0.5) / _TRIAL_SIZE
+    above = 1.0 - (np.arange(len(rows)) + 0.5) / _TRIAL_SIZE
     mean = float(weights @ above)
     deviation = float(np.sqrt(weights @ (above - mean) ** 2))
     bearing = shaped.advance - shaped.right
@@ -187,7 +191,7 @@ def _counts(levels: Mask, along: int) -> NDArray[np.int32]:
     """How many px are mostly covered in each row (along 1) or column (along 0)."""
     if not levels.size:
         return np.zeros(levels.shape[1 - along], np.int32)
-    covered = (levels > 127).view(np.uint8)
+    _, covered = cv2.threshold(levels, 127, 1, cv2.THRESH_BINARY)
     return np.asarray(cv2.reduce(covered, along, cv2.REDUCE_SUM, dtype=cv2.CV_32S), np.int32).ravel()
 
 
@@ -197,15 +201,18 @@ def _body(profile: NDArray[np.int32]) -> tuple[int, int]:
     A neighbour's ink touches the edge and is set apart from the body by an empty row; it is never more
     than a fifth of the box.
     """
-    filled = profile > max(1.0, 0.02 * float(profile.max()))
-    if not filled.any():
-        return 0, len(profile) - 1
-    first, last = np.flatnonzero(filled)[[0, -1]]
-    edge = len(profile) // 5
-    if first == 0 and not filled[:edge].all():
-        gap = int(np.argmin(filled[:edge])) if edge else 0
-        first = gap + int(np.argmax(filled[gap:])) if gap else first
-    if last == len(profile) - 1 and not filled[::-1][:edge].all():
-        gap = int(np.argmin(filled[::-1][:edge])) if edge else 0
-        last = len(profile) - 1 - (gap + int(np.argmax(filled[::-1][gap:]))) if gap else last
-    return int(first), int(last)
+    counts = profile.tolist()
+    least = max(1.0, 0.02 * max(counts))
+    filled = [count > least for count in counts]
+    if True not in filled:
+        return 0, len(filled) - 1
+    return _start(filled), len(filled) - 1 - _start(filled[::-1])
+
+
+def _start(filled: list[bool]) -> int:
+    """The first filled row, less what touches the edge and is set apart."""
+    edge = filled[: len(filled) // 5]
+    if filled[0] and False in edge:
+        gap = edge.index(False)
+        return filled.index(True, gap) if True in filled[gap:] else gap
+    return filled.index(True)

@@ -128,7 +128,7 @@ def with_shared_edges(candidates: Sequence[Candidate]) -> list[Candidate]:
                 edges[-1].append(index)
             else:
                 edges.append([index])
-    for members in edges:
+    for members in filter(lambda members: len(members) > 1, edges):
         start = median(shared[index].start for index in members)
         for index in members:
             shared[index] = replace(shared[index], start=start)

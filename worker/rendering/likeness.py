@@ -10,15 +10,16 @@ import cv2
 import numpy as np
 
 from worker.job import Mask, TextBlock
+from worker.rendering.colour import Pixels
 from worker.rendering.fonts import FontSet
 from worker.rendering.frame import Frame, Rect
-from worker.rendering.raster import levels_of
+from worker.rendering.raster import set_line
 from worker.rendering.segment import clean
 
-#: Shares of an OCR box that its ink may be high and wide, the likeliest first.
-_INK_HEIGHTS, _INK_WIDTHS = (0.88, 0.8, 0.96, 0.72), (1.0, 0.92)
-#: Rows that a line is compared at, and the weight it is drawn in.
-_TRIAL_ROWS, _BOLD = 16, 700
+#: Shares of an OCR box that its ink may be high, the likeliest first; share of it below which it is narrower.
+_INK_HEIGHTS, _AS_WIDE = (0.88, 0.8, 0.96, 0.72), 0.97
+#: Rows that a line is compared at; the size (px) and weight it is set in, and what makes it bold then.
+_TRIAL_ROWS, _TRIAL_SIZE, _REGULAR, _BOLDER = 16, 32, 400, np.ones((3, 3), np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +27,7 @@ class Likeness:
     """How much a mask looks like a block's longest line."""
 
     #: The line in our font, as high as _TRIAL_ROWS, 0..255.
-    drawn: Mask
+    drawn: Pixels
     #: Of the OCR's line, in the frame.
     box: Rect
     frame: Frame
@@ -54,31 +55,44 @@ class Likeness:
         if min(strokes.shape) and strokes.shape[0] > _TRIAL_ROWS:
             shape = (max(1, round(strokes.shape[1] * _TRIAL_ROWS / strokes.shape[0])), _TRIAL_ROWS)
             strokes = np.asarray(cv2.resize(strokes, shape, interpolation=cv2.INTER_AREA), np.uint8)
-        rows, columns = strokes.shape
-        if not strokes.any():
+        if not (min(strokes.shape) and cv2.countNonZero(strokes)):
             return 0.0
-        seen = strokes.astype(np.float32)
-        drawn = self.drawn.astype(np.float32) / np.float32(255)
-        best = 0.0
-        for height in _INK_HEIGHTS:
-            for width in _INK_WIDTHS:
-                shape = (max(1, round(width * columns)), max(1, round(height * rows)))
-                fitted = cv2.resize(drawn, shape, interpolation=cv2.INTER_LINEAR)
-                best = max(best, float(cv2.matchTemplate(seen, fitted, cv2.TM_CCOEFF_NORMED).max()))
-                if best >= enough:
-                    return best
-            if best < hopeless:
-                return best
-        return best
+        best = _correlation(strokes, self.drawn, enough, hopeless)
+        left, _, width, _ = cv2.boundingRect(strokes)
+        if best >= enough or best < hopeless or width >= _AS_WIDE * strokes.shape[1]:
+            return best
+        tight = np.ascontiguousarray(strokes[:, left : left + width])
+        return max(best, _correlation(tight, self.drawn, enough, hopeless))
+
+
+def _correlation(strokes: Mask, drawn: Pixels, enough: float, hopeless: float) -> float:
+    """The best correlation of a mask with a line drawn as wide, of several heights, anywhere in it."""
+    rows, columns = strokes.shape
+    levels = strokes.astype(np.float32).ravel()
+    sums, squares = (table[:, -1].tolist() for table in cv2.integral2(strokes))  # in all rows above each
+    best = 0.0
+    for share in _INK_HEIGHTS:
+        height = max(1, round(share * rows))
+        fitted = cv2.resize(drawn, (columns, height), interpolation=cv2.INTER_LINEAR).ravel()
+        size = fitted.size
+        fitted -= fitted.sum() / size
+        own = float(fitted @ fitted)
+        for top in range(rows - height + 1):
+            total, square = sums[top + height] - sums[top], squares[top + height] - squares[top]
+            spread = max((square - total * total / size) * own, 1.0)
+            best = max(best, float(levels[top * columns :][:size] @ fitted) / math.sqrt(spread))
+        if best >= enough or best < hopeless:
+            break
+    return best
 
 
 @lru_cache(maxsize=1024)  # the same labels come again and again on product pages
-def _drawn(fonts: FontSet, text: str) -> Mask | None:
-    """A line of text that fills its raster of _TRIAL_ROWS; None where it has no ink."""
-    shaped = fonts.shape(text, "zh", _BOLD)
-    width, height = shaped.right - shaped.left, shaped.top - shaped.bottom
+def _drawn(fonts: FontSet, text: str) -> Pixels | None:
+    """A bold line of text that fills its raster of _TRIAL_ROWS; None where it has no ink."""
+    line = cv2.dilate(set_line(fonts.shape(text, "zh", _REGULAR), _TRIAL_SIZE), _BOLDER)
+    left, top, width, height = cv2.boundingRect(line)
     if min(width, height) <= 0:
         return None
-    size = _TRIAL_ROWS / height
-    start = (shaped, -shaped.left * size, shaped.top * size)
-    return np.ascontiguousarray(levels_of([start], size, (_TRIAL_ROWS, math.ceil(width * size))))
+    shape = (math.ceil(width * _TRIAL_ROWS / height), _TRIAL_ROWS)
+    ink = line[top : top + height, left : left + width]
+    return cv2.resize(ink, shape, interpolation=cv2.INTER_AREA).astype(np.float32)

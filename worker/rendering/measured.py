@@ -14,8 +14,9 @@ from worker.rendering.ground import CLEARANCE, CLEARANCE_IN_BALLOON, Neighbourho
 from worker.rendering.groups import evened_styles
 from worker.rendering.ink import Ink, measure_ink
 from worker.rendering.layout import with_shared_edges
-from worker.rendering.strokes import find_strokes
-from worker.rendering.style import Style, measure_style
+from worker.rendering.lettering import measure_styles
+from worker.rendering.strokes import Bodies, find_bodies
+from worker.rendering.style import Appearance, measure_appearance
 from worker.rendering.territory import homes_of, text_margin
 
 
@@ -50,13 +51,14 @@ def measure_page(
         staying: All other blocks: their text is never drawn over.
         fonts: To compare the source with.
     """
+    bodies: list[Bodies] = []
     inks: list[Ink] = []
-    styles: list[Style] = []
+    seen: list[Appearance] = []
     for block, frame in zip(blocks, frames_of(blocks), strict=True):
-        region = find_strokes(original, plate, block, regions[block.id], frame, fonts)
-        inks.append(measure_ink(block, region, frame, fonts))
-        styles.append(measure_style(original, plate, block, region, inks[-1], fonts))
-    styles = evened_styles(inks, styles)
+        bodies.append(find_bodies(original, plate, block, regions[block.id], frame, fonts))
+        inks.append(measure_ink(block, bodies[-1].region, frame, fonts))
+        seen.append(measure_appearance(original, plate, block, bodies[-1], inks[-1], fonts))
+    styles = evened_styles(inks, measure_styles(blocks, bodies, inks, seen, fonts))
     height, width = original.shape[:2]
     obstacles = [line.polygon for block in staying for line in block.lines]
     homes = homes_of(inks, obstacles, width, height)

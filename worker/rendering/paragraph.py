@@ -95,6 +95,8 @@ class Paragraph:
 
     def _stops(self, width: float, lines: int, balanced: bool) -> list[int] | None:
         """The boundaries that such lines run between, first to last; None where they do not fit."""
+        if lines == 1:
+            return [0, self.most_lines] if self.widths[0, -1] <= width * (1 + 1e-9) else None
         slack = (width - self.widths) / max(width, 1e-6)
         cost = np.where(self.widths <= width * (1 + 1e-9), slack**2, math.inf) + self.costs[None, :]
         last = cost[:, -1]

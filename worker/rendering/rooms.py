@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 from worker.rendering.align import Alignment
 from worker.rendering.candidate import PITCH, Candidate, is_anchored_in_the_middle
@@ -23,8 +24,24 @@ _SNUG = 0.2
 _WIDER, _SNUGLY, GROWTH_DOWN = 0.005, 0.035, 0.03
 
 
-def rooms_of(candidate: Candidate, size: float, paragraph: Paragraph) -> Iterator[tuple[Rect, float]]:
-    """The rectangles a block may use and what each costs: its own, then grown sideways, down, and both.
+@dataclass(frozen=True, eq=False)
+class Room:
+    """Ground that a block may use, grown (a look at the plate) when it is asked for."""
+
+    #: What using it costs, in shares of the source's size.
+    cost: float
+    grow: Callable[[], Rect]
+    #: Whether it is no wider than the block's own, and so of use to several lines only.
+    taller: bool = False
+
+    @cached_property
+    def rect(self) -> Rect:
+        """The ground."""
+        return self.grow()
+
+
+def rooms_of(candidate: Candidate, size: float, paragraph: Paragraph) -> Iterator[Room]:
+    """The rectangles a block may use: its own, then grown sideways, down, and both.
 
     Args:
         candidate: The block.
@@ -32,30 +49,30 @@ def rooms_of(candidate: Candidate, size: float, paragraph: Paragraph) -> Iterato
         paragraph: Its text.
     """
     around, home = candidate.around, candidate.around.home
-    yield home, 0.0
+    yield Room(0.0, lambda: home)
     widest = paragraph.narrowest(1) if math.isfinite(paragraph.narrowest(1)) else _WIDEST
     extra = max(0.0, min(widest, _WIDEST) * size * 1.02 - home.width)
     left = {Alignment.LEFT: 0.0, Alignment.CENTRE: extra / 2, Alignment.RIGHT: extra}[candidate.alignment]
     sides = (left, extra - left)
-    wide = _widened(candidate, around, sides)
-    if wide.width > home.width:
-        yield wide, _WIDER
+    wide = Room(_WIDER, partial(_widened, candidate, around, sides))
+    yield wide
     flattened = list(_flattened(candidate, size))
     for flat in flattened:
-        yield _widened(candidate, flat, sides), _WIDER
+        yield Room(_WIDER, partial(_widened, candidate, flat, sides))
     down = 2 * PITCH * size
     up = down if is_anchored_in_the_middle(candidate) else 0.0
-    yield around.grown(0, up, 0, down), GROWTH_DOWN
+    yield Room(GROWTH_DOWN, lambda: around.grown(0, up, 0, down), taller=True)
     if candidate.alignment is Alignment.CENTRE:
         for share in _NARROWED:
-            slim = home.grown(-(1 - share) / 2 * home.width, 0)
-            yield replace(around, home=slim).grown(0, up, 0, down), GROWTH_DOWN
-    if wide.width > home.width:
-        both = around.grown(home.left - wide.left, up, wide.right - home.right, down)
-        yield both, GROWTH_DOWN + _WIDER
+            slim = replace(around, home=home.grown(-(1 - share) / 2 * home.width, 0))
+            yield Room(GROWTH_DOWN, partial(slim.grown, 0, up, 0, down), taller=True)
+    yield Room(
+        GROWTH_DOWN + _WIDER,
+        lambda: around.grown(home.left - wide.rect.left, up, wide.rect.right - home.right, down),
+    )
     if around.clearance > _SNUG:
         for flat in (around, *flattened):
-            yield _widened(candidate, replace(flat, clearance=_SNUG), sides), _SNUGLY
+            yield Room(_SNUGLY, partial(_widened, candidate, replace(flat, clearance=_SNUG), sides))
 
 
 def _flattened(candidate: Candidate, size: float) -> Iterator[Neighbourhood]:

@@ -30,17 +30,17 @@ _PIXELS = 8000
 _LONGEST_TRIAL = 8
 
 
-def has_serifs(coverage: Pixels | None, size: float, text: str, weight: int, fonts: FontSet) -> bool:
+def has_serifs(coverage: Pixels, size: float, text: str, weight: int, fonts: FontSet) -> bool:
     """Whether a block's text has serifs; False where that cannot be told.
 
     Args:
-        coverage: How far, 0..1, the text covers each pixel, hairlines too, upright; None where unknown.
+        coverage: How far, 0..1, the text covers each pixel, hairlines too, upright.
         size: Font size in px.
         text: One line of it.
         weight: Its weight, about.
         fonts: To set it for comparison.
     """
-    if coverage is None or size < LEAST_SIZE:
+    if size < LEAST_SIZE:
         return False
     ratio = _evenness(coverage, size)
     if ratio is None or ratio >= _THIN * _MOST_EVEN:

@@ -6,6 +6,7 @@ along their contour they vanish, and they do not fade with the distance from it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -32,9 +33,9 @@ _MIDDLE, _SHARPER, _SOFTER, _START = 0.06, (0.03, 0.0), (0.1, 0.15), 0.05
 _GRAIN = 0.06
 #: Pixels a shadow is fitted to, and fewest.
 _SAMPLES, _FEWEST = 700, 50
+#: Sigmas to each side that a blur is tried with.
+_WIDE = 2.5
 _MEAN = np.full((1, 3), 1 / 3, np.float32)
-#: Blur (px) from which on that is done on a field of half the size, and how much of a px must be seen there.
-_FINE, _MOSTLY = 2.4, 0.5
 #: Share of the darkening, texture and all, that a first guess explains of a true shadow (on the samples 0.57
 #: and more, others' up to 0.4): below it no better one is looked for.
 _LEAST_EXPLAINED = 0.2
@@ -43,15 +44,15 @@ _LEAST_EXPLAINED = 0.2
 _MOST_UNEXPLAINED, _LEAST_OPACITY = 0.28, 0.12
 
 
-def find_shadow(look: Look, away: Pixels, outline: Outline | None) -> Shadow | None:
+def find_shadow(look: Look, outline: Outline | None) -> Shadow | None:
     """The shadow of the strokes, if it is plain to see.
 
     Args:
         look: The block's pixels.
-        away: Distance from the strokes (see effects.distance_from).
-        outline: Their outline.
+        outline: The strokes' outline.
     """
-    size, clear = look.size, np.float32(max(_FRINGE, (outline.width if outline else 0.0) + 1.0))
+    away, size = look.away, look.size
+    clear = np.float32(max(_FRINGE, (outline.width if outline else 0.0) + 1.0))
     if not _fades(_darkening(look.departure[::2, ::2]), away[::2, ::2] - clear, size):
         return None
     darkening = _darkening(look.departure)
@@ -79,7 +80,8 @@ def find_shadow(look: Look, away: Pixels, outline: Outline | None) -> Shadow | N
     shadow, mean = _coloured(look, fit, visible, found[-1])
     if shadow.opacity < _LEAST_OPACITY:
         return None
-    left = _unexplained(darkening, fit.share_of(found[-1]) * np.float32(mean), shown, _GRAIN * size)
+    change, some = fit.share_of(found[-1]) * np.float32(mean), visible[:: len(visible) // (4 * _SAMPLES) + 1]
+    left = _unexplained(darkening, change, shown, some, _GRAIN * size)
     return shadow if left <= _MOST_UNEXPLAINED else None
 
 
@@ -156,7 +158,8 @@ def _with_room(places: NDArray[np.intp], width: int, room: int) -> NDArray[np.in
 
 def _downhill(fit: _Fit, shift: tuple[int, int], blur: float, reach: int) -> _Guess:
     """The best shadow of one blur, over whole px from a first guess; what it explains is bounded."""
-    soft = np.asarray(cv2.GaussianBlur(fit.solid, (0, 0), blur) if blur else fit.solid, np.float32)
+    side = 2 * math.ceil(_WIDE * blur) + 1
+    soft = np.asarray(cv2.GaussianBlur(fit.solid, (side, side), blur) if blur else fit.solid, np.float32)
     best = fit.of(soft, shift, blur)
     while True:
         x, y = best.shift
@@ -179,14 +182,26 @@ def _coloured(look: Look, fit: _Fit, visible: NDArray[np.intp], guess: _Guess) -
     return Shadow(colour, float(dx), float(dy), guess.blur, opacity), float(full.mean())
 
 
-def _unexplained(darkening: Pixels, change: Pixels, shown: Mask, sigma: float) -> float:
-    """Share of the darkening beside the strokes, texture averaged away, that a shadow's change leaves."""
-    layers = cv2.merge((darkening, darkening + change, np.ones_like(darkening)))
-    layers = cv2.copyTo(layers, shown)
-    if sigma >= _FINE:  # half as many px tell as much
-        layers, sigma = cv2.resize(layers, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), sigma / 2
-    told = layers[..., 2] > _MOSTLY
-    blurred = cv2.GaussianBlur(layers, (0, 0), max(sigma, 0.3))[told]
-    before, after, weight = np.asarray(blurred, np.float32).T
-    before, after = before / np.maximum(weight, 1e-3), after / np.maximum(weight, 1e-3)
-    return float(after @ after) / max(float(before @ before), 1.0)
+def _unexplained(
+    darkening: Pixels, change: Pixels, shown: Mask, places: NDArray[np.intp], sigma: float
+) -> float:
+    """Share of the darkening beside the strokes, texture averaged away, that a shadow's change leaves.
+
+    Args:
+        darkening: How much darker each pixel is than its ground.
+        change: How much the shadow makes it (negative where darker).
+        shown: Where a shadow is seen beside the strokes.
+        places: Some of these places.
+        sigma: How far, px, texture is averaged.
+    """
+    side = round(math.sqrt(12 * sigma**2 + 1))  # of a box that averages as much
+    before, after, weight = (
+        np.asarray(cv2.blur(layer, (side, side)), np.float32).take(places)
+        for layer in (
+            cv2.copyTo(darkening, shown),
+            cv2.copyTo(darkening + change, shown),
+            np.asarray(shown, np.float32) / np.float32(255),
+        )
+    )
+    left, whole = after / weight, before / weight
+    return float(left @ left) / max(float(whole @ whole), 1.0)

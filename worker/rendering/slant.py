@@ -23,13 +23,13 @@ def measure_slant(region: Region, ink: Ink) -> float:
     """Tangent of the text's lean to the right, 0 for upright text.
 
     Args:
-        region: The block's strokes (see strokes.find_strokes).
+        region: The block's strokes (see strokes.find_bodies).
         ink: Its geometry.
     """
     if ink.vertical:
         return 0.0
-    longest = ink.lines[max(range(len(ink.lines)), key=ink.length_of)]
-    rect = replace(longest.rect, right=min(longest.rect.right, longest.rect.left + _LONGEST * ink.size))
+    rect = ink.lines[ink.longest].rect
+    rect = replace(rect, right=min(rect.right, rect.left + _LONGEST * ink.size))
     line, _ = ink.frame.cut(region.strokes, rect, (region.box.left, region.box.top))
     if min(line.shape) < 8:
         return 0.0

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from operator import itemgetter
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from worker.job import Box, Image, Mask, Region, TextBlock, TextLine
-from worker.rendering.colour import RGB, Pixels, dominant, inked, quantile, sample, some, squares, taken
+from worker.rendering.colour import (
+    RGB,
+    Pixels,
+    dominant,
+    sample,
+)
+from worker.rendering.cores import FEWEST, Colours, Cores, at_most, cores_of
 from worker.rendering.fonts import FontSet
 from worker.rendering.frame import Frame, page_box
 from worker.rendering.likeness import Likeness
@@ -20,13 +24,9 @@ from worker.rendering.look import ground_of
 
 #: Share of a line's box that no glyphs' bodies cover.
 _MOST_INKED = 0.4
-#: Fewest stroke pixels a measure is taken from.
-FEWEST = 24
 #: Text heights around the OCR boxes within which outline and shadow are looked for; px beyond the boxes that
 #: tell where the strokes in them end.
 _AROUND, _RIM = 0.4, 2.0
-#: Pixels that tell a percentile.
-_SAMPLES = 1000
 #: Distance (RGB) of a colour that is neither ground nor stroke.
 _UNLIKE = 64.0
 #: Likeness from which on strokes are the text's (outlines reach 0.46), and below which they are hardly so;
@@ -40,10 +40,20 @@ _MUCH = 0.15
 _CLEARLY_LIKER = 0.1
 
 
-def find_strokes(
+@dataclass(frozen=True, slots=True, eq=False)
+class Bodies:
+    """A block's glyphs on the page."""
+
+    #: Cut to what its style shows on, with nothing but the glyphs' bodies as its strokes.
+    region: Region
+    #: None where there are hardly any strokes.
+    cores: Cores | None = None
+
+
+def find_bodies(
     rgb: Image, plate: Image | None, block: TextBlock, region: Region, frame: Frame, fonts: FontSet
-) -> Region:
-    """The region, cut to what its style shows on, with nothing but the glyphs' bodies as its strokes.
+) -> Bodies:
+    """Find the glyphs' bodies among a region's strokes.
 
     Args:
         rgb: The original page, (H, W, 3).
@@ -63,66 +73,34 @@ def find_strokes(
         strokes = np.asarray(cv2.bitwise_and(_guess_strokes(page, ground)[inner], inside), np.uint8)
     bodies = np.zeros_like(region.strokes)
     if cv2.countNonZero(strokes) < FEWEST:
-        return replace(region, strokes=bodies)
+        return Bodies(replace(region, strokes=bodies))
     likeness = Likeness.to(block, (boxes.box.left, boxes.box.top), frame, fonts)
     likely = 1.0 if likeness is None else likeness.of(strokes, enough=_LIKELY)
     if likely < _LIKELY and cv2.countNonZero(strokes) > _MOST_INKED * cv2.countNonZero(inside):
         # A mask of nearly the whole line has its middle for strokes.
         strokes, likely = _liker(strokes, _guess_strokes(page, ground)[inner] & inside, likeness)
-    bodies[inner] = _bodies(
-        Colours(np.ascontiguousarray(page[inner]), np.ascontiguousarray(ground[inner])),
-        strokes,
-        inside,
-        likeness,
-        likely,
-    )
-    return replace(region, strokes=bodies)
+    colours = Colours(np.ascontiguousarray(page[inner]), np.ascontiguousarray(ground[inner]), boxes.box)
+    bodies[inner], cores = _bodies(colours, strokes, inside, likeness, likely)
+    return Bodies(replace(region, strokes=bodies), cores)
 
 
-def _bodies(colours: Colours, strokes: Mask, inside: Mask, likeness: Likeness | None, likely: float) -> Mask:
-    """What of the strokes is the glyphs' own; `likely` is how much they are like the text."""
-    fill = colours.dominant_at(cores_of(colours, strokes))
-    within = _innermost(colours, strokes, fill, likeness, likely)
+def _bodies(
+    colours: Colours, strokes: Mask, inside: Mask, likeness: Likeness | None, likely: float
+) -> tuple[Mask, Cores]:
+    """What of the strokes is the glyphs' own, and its colour; `likely` is how much they are like the text."""
+    cores = cores_of(colours, strokes)
+    within, likelier = _innermost(colours, strokes, cores.fill, likeness, likely)
     if within is not strokes:
-        fill = colours.dominant_at(cores_of(colours, within))
+        cores = cores_of(colours, within)
     # What is nearer to the ground than to the fill is an edge of an outline or a shadow.
-    off_fill = colours.squares_from(fill)
+    off_fill = colours.squares_from(cores.fill)
     nearer = cv2.compare(off_fill, colours.squares_from_ground, cv2.CMP_LE)
     bodies = np.asarray(cv2.bitwise_and(within, nearer), np.uint8)
     bodies = bodies if cv2.countNonZero(bodies) >= FEWEST else within
-    bodies = _of_fill(bodies, off_fill, likeness)
+    found = _of_fill(bodies, off_fill, likeness, likelier)
     if within is not strokes or likely < _UNLIKELY:
-        bodies = _likelier(colours, bodies, inside, likeness)
-    return bodies
-
-
-@dataclass(frozen=True, eq=False)
-class Colours:
-    """Pixels and the ground under them, (h, w, 3) each: how far they are from it and from other colours."""
-
-    page: Image
-    ground: Image
-
-    @cached_property
-    def squares_from_ground(self) -> Pixels:
-        """Squared distance (RGB) of each pixel to its ground."""
-        return squares(np.asarray(cv2.absdiff(self.page, self.ground), np.uint8))
-
-    def dominant_at(self, places: NDArray[np.intp]) -> RGB:
-        """The colour that most pixels at some places share."""
-        return dominant(taken(self.page, places))
-
-    def squares_from(self, colour: RGB) -> Pixels:
-        """Squared distance (RGB) of each pixel to one colour."""
-        return squares(np.asarray(cv2.absdiff(self.page, np.array([*colour, 0.0])), np.uint8))
-
-    def near(self, colour: RGB, distance: float) -> Mask:
-        """255 where the pixels are at most so far (RGB) from one colour."""
-        return _at_most(self.squares_from(colour), distance)
-
-
-def _at_most(squares: Pixels, distance: float) -> Mask:
-    return np.asarray(cv2.inRange(squares, -1.0, distance**2), np.uint8)
+        found = _likelier(colours, found, inside, likeness)
+    return found, cores if found is bodies else cores_of(colours, found)
 
 
 def near_lines(lines: Sequence[TextLine], margin: float, region: Region) -> Region:
@@ -136,11 +114,11 @@ def near_lines(lines: Sequence[TextLine], margin: float, region: Region) -> Regi
     return Region(region.block_id, cut, region.mask[inner], region.strokes[inner])
 
 
-def near_longest(block: TextBlock, longest: int, region: Region) -> Region:
+def near_line(block: TextBlock, line: int, region: Region) -> Region:
     """The region cut to one of the block's lines, outline and shadow included; one shows the style of all."""
     if len(block.lines) == 1:
         return region
-    alone = near_lines(block.lines[longest : longest + 1], _AROUND * block.text_height, region)
+    alone = near_lines(block.lines[line : line + 1], _AROUND * block.text_height, region)
     return alone if cv2.countNonZero(alone.strokes) >= FEWEST else region
 
 
@@ -173,25 +151,28 @@ def _liker(one: Mask, other: Mask, likeness: Likeness | None) -> tuple[Mask, flo
     return max(((mask, likeness.of(mask) if likeness else 1.0) for mask in (one, other)), key=itemgetter(1))
 
 
-def _innermost(colours: Colours, strokes: Mask, fill: RGB, likeness: Likeness | None, found: float) -> Mask:
+def _innermost(
+    colours: Colours, strokes: Mask, fill: RGB, likeness: Likeness | None, found: float
+) -> tuple[Mask, float]:
     """The bodies inside an outline, where what was taken for strokes is the outline, alone or with them.
 
     The counters of a glyph show the ground; what a closed outline surrounds shows another colour, and has
-    the shape of the text; `found` is how much the strokes themselves are like it.
+    the shape of the text; `found` is how much the strokes themselves are like it. Returned with how much the
+    bodies are.
     """
     if likeness is None or found >= _LIKELY:
-        return strokes
+        return strokes, found
     alike = colours.near(fill, _UNLIKE)
     hull = _filled(strokes)
     unlike = cv2.subtract(hull, cv2.dilate(alike, np.ones((3, 3), np.uint8)))
     if cv2.countNonZero(unlike) < _MUCH * cv2.countNonZero(strokes):
-        return strokes
+        return strokes, found
     body = colours.near(dominant(sample(colours.page, np.asarray(unlike, np.uint8))), _UNLIKE)
     candidates = [np.asarray(cv2.bitwise_and(hull, ink), np.uint8) for ink in (alike, body)]
     likely, best = max(((likeness.of(mask, hopeless=found), mask) for mask in candidates), key=itemgetter(0))
     if likely <= found + _CLEARLY_LIKER:
-        return strokes
-    return _without_specks(best, _SPECK * likeness.box.height**2)
+        return strokes, found
+    return _without_specks(best, _SPECK * likeness.box.height**2), likely
 
 
 def _filled(strokes: Mask) -> Mask:
@@ -224,14 +205,17 @@ def _likelier(colours: Colours, strokes: Mask, inside: Mask, likeness: Likeness 
     return best
 
 
-def _of_fill(strokes: Mask, off_fill: Pixels, likeness: Likeness | None) -> Mask:
-    """The strokes without ink of other colours (a stripe, a motif), where that spells the text better."""
-    alike = np.asarray(cv2.bitwise_and(strokes, _at_most(off_fill, _UNLIKE)), np.uint8)
+def _of_fill(strokes: Mask, off_fill: Pixels, likeness: Likeness | None, found: float) -> Mask:
+    """The strokes without ink of other colours (a stripe, a motif), where that spells the text better.
+
+    `found` is how much they are like it as they are.
+    """
+    alike = np.asarray(cv2.bitwise_and(strokes, at_most(off_fill, _UNLIKE)), np.uint8)
     left = cv2.countNonZero(alike)
     if likeness is None or left < FEWEST or left > (1 - _MUCH) * cv2.countNonZero(strokes):
         return strokes
-    enough = likeness.of(alike) - _CLEARLY_LIKER / 2
-    return strokes if likeness.of(strokes, enough=enough) >= enough else alike
+    better = found + _CLEARLY_LIKER / 2
+    return alike if likeness.of(alike, enough=better, hopeless=found) > better else strokes
 
 
 def _without_specks(strokes: Mask, least: float) -> Mask:
@@ -240,30 +224,3 @@ def _without_specks(strokes: Mask, least: float) -> Mask:
     large = stats[:, cv2.CC_STAT_AREA] >= least
     large[0] = False
     return np.where(large[labels], 255, 0).astype(np.uint8)
-
-
-def cores_of(colours: Colours, strokes: Mask) -> NDArray[np.intp]:
-    """Places of pixels that show the pure fill: the middle of the strokes, or of hairlines the darkest.
-
-    Args:
-        colours: The pixels and their ground.
-        strokes: The glyph bodies, same shape.
-
-    Returns:
-        As many as tell a colour, in reading order.
-    """
-    left, top, width, height = cv2.boundingRect(strokes)
-    left, top = max(left - 1, 0), max(top - 1, 0)
-    around = np.s_[top : top + height + 2, left : left + width + 2]
-    body = strokes[around]
-    depth = np.asarray(cv2.distanceTransform(body, cv2.DIST_L2, 3), np.float32)
-    places = inked(body)
-    deepest = float(quantile(depth.take(some(places, _SAMPLES)), 0.95))
-    if deepest >= 2.5:
-        cores = some(inked(depth >= max(0.6 * deepest, 1.9)))
-    else:
-        off_ground = colours.squares_from_ground[around].take(places)
-        least = quantile(off_ground[:: len(off_ground) // _SAMPLES + 1], 0.75)
-        cores = some(places[off_ground >= least])
-    rows, columns = np.divmod(cores, body.shape[1])
-    return np.asarray((rows + top) * strokes.shape[1] + columns + left, np.intp)

@@ -8,42 +8,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from worker.job import Image, Region, TextBlock
-from worker.rendering.colour import (
-    RGB,
-    Pixels,
-    as_rgb,
-    difference,
-    legible,
-    quantile,
-    taken,
-)
-from worker.rendering.effects import Outline, Shadow, distance_from, find_outline
+from worker.job import Image, TextBlock
+from worker.rendering.colour import RGB, Pixels, as_rgb, difference, legible, quantile, taken
+from worker.rendering.effects import Outline, Shadow, find_outline
 from worker.rendering.fonts import FontSet
+from worker.rendering.gradient import find_gradient
 from worker.rendering.ink import Ink
-from worker.rendering.look import Look, look_at
-from worker.rendering.segment import clean
-from worker.rendering.serif import has_serifs
+from worker.rendering.look import look_at
+from worker.rendering.plain import find_plain
 from worker.rendering.shadow import find_shadow
-from worker.rendering.slant import measure_slant
-from worker.rendering.strokes import FEWEST, Colours, cores_of, near_longest
+from worker.rendering.strokes import Bodies, near_line
 from worker.rendering.weight import coverage_of, measure_weight
 
-#: A gradient counts where its ends differ by this much (ΔE) and a straight line explains it this well.
-_GRADIENT_DIFFERENCE, _GRADIENT_FIT = 12.0, 0.75
 #: A fill that would have to move farther (ΔE) to be legible stays, and gets a shade behind it, blurred by so
 #: many em; this share of it is left at the glyphs' edges.
 _FARTHEST_MOVE, _SHADE_BLUR, _AT_EDGES = 40.0, 0.08, 0.4
-#: Fills whose channels deviate by less (levels) are one colour.
-_FLAT = 5.0
-#: Text turned by more degrees has no rows and columns to tell serifs by.
-_UPRIGHT = 3.0
-#: The bands whose medians tell a gradient.
-_BANDS = np.arange(9) / 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +62,12 @@ class Style:
             shadow=self.shadow and self.shadow.scaled(factor),
         )
 
+    def lettered(self, weight: int, slant: float, serif: bool) -> Style:
+        """The same in other letters."""
+        if (weight, slant, serif) == (self.weight, self.slant, self.serif):
+            return self  # as most texts are upright and sans
+        return replace(self, weight=weight, slant=slant, serif=serif)
+
     @property
     def border(self) -> float:
         """Width (px) of the outline, 0 without one."""
@@ -94,52 +81,59 @@ class Style:
         return self.border + max(abs(self.shadow.dx), abs(self.shadow.dy)) + 2 * self.shadow.blur
 
 
-def measure_style(
-    rgb: Image, plate: Image | None, block: TextBlock, region: Region, ink: Ink, fonts: FontSet
-) -> Style:
+@dataclass(frozen=True, slots=True, eq=False)
+class Appearance:
+    """How a block looks, but for lean and serifs, and what these are told by."""
+
+    style: Style
+    #: See weight.coverage_of; of its longest line.
+    coverage: Pixels | None
+    #: Font size in the coverage's px.
+    size: float
+
+
+def measure_appearance(
+    rgb: Image, plate: Image | None, block: TextBlock, bodies: Bodies, ink: Ink, fonts: FontSet
+) -> Appearance:
     """Measure how a block looks on its page.
 
     Args:
         rgb: The original page, (H, W, 3).
         plate: The page with this text erased, same shape; None to take one ground colour around the text.
         block: The source text.
-        region: Its ink, with strokes as find_strokes gives them.
+        bodies: Its glyphs.
         ink: Its geometry (see ink.measure_ink).
         fonts: To compare the weight with.
     """
-    longest = max(range(len(block.lines)), key=ink.length_of)
-    region = near_longest(block, longest, region)
-    look = look_at(rgb, plate, region, ink.size)
-    page, ground = look.page, look.ground
-    samples = np.arange(0, ground.size // 3, max(1, ground.size // 6000))
-    ground_colour = as_rgb(quantile(taken(ground, samples), 0.5))
-    if cv2.countNonZero(look.strokes) < FEWEST:
-        black_or_white = legible(ground_colour, ground_colour, least=7.0)
-        return Style(_flat(black_or_white), ground_colour, weight=400)
-    colours = Colours(page, ground)
-    cores = cores_of(colours, look.strokes)
-    fill = colours.dominant_at(cores)
-    away = distance_from(look.strokes)
-    outline = find_outline(look, away, fill)
-    shadow = find_shadow(look, away, outline)
-    text = clean(block.lines[longest].text)
-    coverage = coverage_of(look, fill)
-    weight = measure_weight(look, coverage, text, fonts)
-    upright = abs(ink.frame.angle) <= _UPRIGHT and ink.frame.warp is None
-    serif = upright and outline is None and has_serifs(coverage, look.size, text, weight, fonts)
-    if serif:
-        weight = measure_weight(look, coverage, text, fonts, serif)
-    gradient = _gradient(look, cores, ink, region)
+    look = look_at(rgb, plate, near_line(block, ink.longest, bodies.region), ink.size)
+    if bodies.cores is None:
+        ground = _ground_colour(look.ground)
+        return Appearance(
+            Style(_flat(legible(ground, ground, least=7.0)), ground, weight=400), None, look.size
+        )
+    fill = bodies.cores.fill
+    gradient = find_gradient(bodies.cores, ink)
+    painted = Fill(*gradient) if gradient else _flat(fill)
+    plain = find_plain(look, fill)
+    coverage = plain.coverage if plain else coverage_of(look, fill)
+    weight = measure_weight(look, coverage, fonts)
+    if plain is not None:
+        return Appearance(_readable(Style(painted, plain.ground, weight), ink.size), coverage, look.size)
+    outline = find_outline(look, fill)
+    shadow = find_shadow(look, outline)
     style = Style(
-        gradient or _flat(fill),
-        ground_colour,
+        painted,
+        _ground_colour(look.ground),
         weight,
-        measure_slant(region, ink),
-        outline and outline.scaled(look.reduction),
-        shadow and shadow.scaled(look.reduction),
-        serif,
+        outline=outline and outline.scaled(look.reduction),
+        shadow=shadow and shadow.scaled(look.reduction),
     )
-    return _readable(style, ink.size)
+    return Appearance(_readable(style, ink.size), coverage, look.size)
+
+
+def _ground_colour(ground: Image) -> RGB:
+    samples = np.arange(0, ground.size // 3, max(1, ground.size // 6000))
+    return as_rgb(quantile(taken(ground, samples), 0.5))
 
 
 def _readable(style: Style, size: float) -> Style:
@@ -162,49 +156,3 @@ def _readable(style: Style, size: float) -> Style:
 
 def _flat(colour: RGB) -> Fill:
     return Fill(colour, colour)
-
-
-def _gradient(look: Look, cores: NDArray[np.intp], ink: Ink, region: Region) -> Fill | None:
-    """A fill that changes steadily down each line, or along the block; None where one colour is enough."""
-    rows, columns = np.divmod(cores, look.page.shape[1])
-    colours = taken(look.page, cores).astype(np.float32)
-    _, deviations = cv2.meanStdDev(colours.reshape(-1, 1, 3))
-    if float(deviations.max()) < _FLAT:
-        return None
-    scale = look.reduction
-    points = np.stack(
-        [(columns + 0.5) * scale + region.box.left, (rows + 0.5) * scale + region.box.top], axis=1
-    )
-    local = ink.frame.to_local(points)
-    along = (local[:, 0] - ink.rect.left) / max(ink.rect.width, 1.0)
-    down = np.full(len(local), np.nan)
-    for line in ink.lines:
-        inside = (local[:, 1] >= line.rect.top) & (local[:, 1] <= line.rect.bottom)
-        down[inside] = (local[inside, 1] - line.rect.top) / max(line.rect.height, 1.0)
-    for axis, place in (("vertical", down), ("horizontal", along)):
-        ends = _ends(place, colours)
-        if ends is not None:
-            return Fill(*ends, axis)
-    return None
-
-
-def _ends(place: NDArray[np.float64], colours: Pixels) -> tuple[RGB, RGB] | None:
-    """Colours at 0 and 1 of a straight transition, if the medians of eight bands follow one."""
-    order = np.argsort(place)  # places outside the lines (NaN) come last
-    ends = np.searchsorted(place[order], _BANDS)
-    sizes = np.diff(ends)
-    told = np.flatnonzero(sizes >= 6)
-    if len(told) < 5:
-        return None
-    at = _BANDS[told] + 1 / 16
-    colours = colours.take(order, axis=0)
-    medians = np.array([quantile(colours[ends[band] : ends[band + 1]], 0.5) for band in told])
-    offset = at - at.mean()
-    slope = offset @ medians / (offset @ offset)
-    start = medians.mean(axis=0) - slope * at.mean()
-    spread = float(((medians - medians.mean(axis=0)) ** 2).sum())
-    rest = float(((medians - (start + np.outer(at, slope))) ** 2).sum())
-    first, last = as_rgb(start), as_rgb(start + slope)
-    if difference(first, last) < _GRADIENT_DIFFERENCE or rest > (1 - _GRADIENT_FIT) * spread:
-        return None
-    return first, last

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
@@ -11,9 +15,8 @@ from worker.rendering.look import Look
 from worker.rendering.raster import rasterise_alone
 from worker.rendering.serif import stem_width
 
-#: Weights at which the text is set for comparison: the first, those above and those below; how much of it.
-_MIDDLE, _BOLDER, _LIGHTER = 500, (700, 900), (300,)
-_LONGEST_TRIAL = 5
+#: Weights at which our font is measured, on what text, and from one size (px) to the next.
+_WEIGHTS, _ANY_TEXT, _SIZE_STEP = (300, 400, 500, 600, 700, 800, 900), "品牌名称：花研生活，容量1.7L", 1.05
 #: Below this size (px) blur and resampling thicken strokes: the weight is kept to what such text has.
 _SMALL, _SMALL_WEIGHTS = 16.0, (400, 600)
 #: Distance (RGB) of fill and ground that shows how far each pixel is covered.
@@ -23,38 +26,53 @@ _SAMPLES = 1000
 _AROUND = np.ones((3, 3), np.uint8)
 
 
-def measure_weight(
-    look: Look, coverage: Pixels | None, text: str, fonts: FontSet, serif: bool = False
-) -> int:
-    """The weight at which the same text in our font, at the same size, has strokes as wide as these.
+def measure_weight(look: Look, coverage: Pixels | None, fonts: FontSet) -> int:
+    """The weight at which text in our font, at the same size, has strokes as wide as these.
 
     Args:
         look: The block's pixels.
         coverage: See coverage_of.
-        text: One line of it.
-        fonts: To set it for comparison.
-        serif: Whether it has serifs: then only vertical strokes are compared: hairlines tell no weight.
+        fonts: To compare with.
     """
-    size, text = look.size, text[:_LONGEST_TRIAL]
+    return _weight_of(
+        _stroke_width(_of_strokes(look, coverage)), look.size, _own_widths(fonts, _step(look.size))
+    )
 
-    def width_of(coverage: Pixels) -> float:
-        return (stem_width(coverage, size) if serif else None) or _stroke_width(coverage)
 
-    share = width_of(coverage if serif and coverage is not None else _of_strokes(look, coverage))
+def measure_serif_weight(coverage: Pixels, size: float, fonts: FontSet) -> int | None:
+    """The same by the vertical strokes alone: hairlines tell no weight; None where there are too few."""
+    stem = stem_width(coverage, size)
+    return None if stem is None else _weight_of(stem, size, _own_stems(fonts, _step(size)))
 
-    def width_at(weight: int) -> float:
-        return width_of(rasterise_alone(fonts.shape(text, "zh", weight), size))
 
-    widths = {_MIDDLE: width_at(_MIDDLE)}
-    for trial in _BOLDER if share > widths[_MIDDLE] else _LIGHTER:  # two around the answer are enough
-        widths[trial] = width_at(trial)
-        if min(widths.values()) <= share <= max(widths.values()):
-            break
-    trials = sorted(widths)
-    weight = float(np.interp(share, [widths[trial] for trial in trials], trials))
+def _weight_of(width: float, size: float, widths: Sequence[float]) -> int:
+    """The weight of strokes so wide, px, where those of our font have `widths` at _WEIGHTS."""
+    weight = float(np.interp(width / size, widths, _WEIGHTS))
     if size < _SMALL:
         weight = min(max(weight, _SMALL_WEIGHTS[0]), _SMALL_WEIGHTS[1])
     return round(weight / 25) * 25
+
+
+@lru_cache(maxsize=256)
+def _own_widths(fonts: FontSet, size: float) -> tuple[float, ...]:
+    """How wide, em, strokes of our font are at _WEIGHTS: much the same in any text."""
+    return tuple(_stroke_width(text) / size for text in _in_our_font(fonts, size))
+
+
+@lru_cache(maxsize=256)
+def _own_stems(fonts: FontSet, size: float) -> tuple[float, ...]:
+    """How wide, em, vertical strokes of our font are at _WEIGHTS."""
+    return tuple((stem_width(text, size) or 0.0) / size for text in _in_our_font(fonts, size))
+
+
+def _in_our_font(fonts: FontSet, size: float) -> Iterator[Pixels]:
+    for weight in _WEIGHTS:
+        yield rasterise_alone(fonts.shape(_ANY_TEXT, "zh", weight), size)
+
+
+def _step(size: float) -> float:
+    """The nearest size that our font is measured at."""
+    return float(_SIZE_STEP ** round(math.log(size, _SIZE_STEP)))
 
 
 def coverage_of(look: Look, fill: RGB) -> Pixels | None:
@@ -81,8 +99,7 @@ def _of_strokes(look: Look, coverage: Pixels | None) -> Pixels:
 
 def _stroke_width(coverage: Pixels) -> float:
     """Mean stroke width in px: twice the ink's area over the length of its contour."""
-    horizontal, vertical = np.zeros((2, *coverage.shape), np.float32)
-    np.subtract(coverage[:, 2:], coverage[:, :-2], out=horizontal[:, 1:-1])
-    np.subtract(coverage[2:], coverage[:-2], out=vertical[1:-1])
-    contour = 0.5 * float(cv2.magnitude(horizontal, vertical).sum())
-    return 2 * float(coverage.sum()) / max(contour, 1.0)
+    across = cv2.Sobel(coverage, cv2.CV_32F, 1, 0, ksize=1, scale=0.5)
+    down = cv2.Sobel(coverage, cv2.CV_32F, 0, 1, ksize=1, scale=0.5)
+    (area, *_), (contour, *_) = cv2.sumElems(coverage), cv2.sumElems(cv2.magnitude(across, down))
+    return 2 * area / max(contour, 1.0)

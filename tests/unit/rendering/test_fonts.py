@@ -10,7 +10,7 @@ import pytest
 from tests.unit.rendering.tiny_font import write_font
 from worker.errors import SettingsError
 from worker.rendering.fonts import FontOptions, FontSet
-from worker.rendering.raster import rasterise
+from worker.rendering.raster import levels_of, rasterise, set_line
 
 
 def test_shapes_korean_with_its_own_face(fonts: FontSet) -> None:
@@ -78,6 +78,23 @@ def test_a_truncated_collection_is_an_error_or_draws_what_it_has(tmp_path: Path)
     with contextlib.suppress(SettingsError):
         shaped = FontSet.load(FontOptions((path,))).shape("한국어 텍스트", "ko", 400)
         rasterise([(shaped, 0.0, 20.0)], 20.0, (30, 200))
+
+
+@pytest.mark.parametrize("text", ["降噪再升级", "IPX5级防汗，30℃", "（新品）上市", "ﾊﾞ g°j|_"])
+def test_a_line_of_kept_glyphs_covers_as_much_as_a_line_drawn_at_once(fonts: FontSet, text: str) -> None:
+    shaped = fonts.shape(text, "zh", 400)
+
+    line = set_line(shaped, 32)
+    drawn = levels_of([(shaped, 0.0, 32.0)], 32.0, line.shape)
+
+    kept, whole = (picture.sum(axis=1, dtype=int) for picture in (line, drawn))
+    assert kept.sum() == pytest.approx(whole.sum(), rel=0.03)
+    assert abs(kept - whole).max() <= 0.1 * whole.max()
+
+
+def test_a_line_without_ink_is_empty(fonts: FontSet) -> None:
+    assert not set_line(fonts.shape(" ", "zh", 400), 32).any()
+    assert not set_line(fonts.shape("", "zh", 400), 32).any()
 
 
 def test_a_missing_font_is_one_clear_error(tmp_path: Path) -> None:

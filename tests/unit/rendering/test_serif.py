@@ -12,8 +12,9 @@ from worker.rendering.faces import open_faces
 from worker.rendering.fonts import FontOptions, FontSet
 from worker.rendering.frame import frames_of
 from worker.rendering.ink import measure_ink
-from worker.rendering.strokes import find_strokes
-from worker.rendering.style import Style, measure_style
+from worker.rendering.lettering import measure_styles
+from worker.rendering.strokes import find_bodies
+from worker.rendering.style import Style, measure_appearance
 
 _SOURCE = "田田田田田田田"
 _KOREAN = "모든부피"
@@ -34,9 +35,10 @@ def _poster(tmp_path: Path, grid: tuple[int, int], size: float, fonts: FontSet) 
 
 def _style(poster: Poster) -> Style:
     (block,), (frame,) = poster.blocks, frames_of(poster.blocks)
-    region = find_strokes(poster.rgb, poster.plate, block, poster.regions[0], frame, poster.fonts)
-    ink = measure_ink(block, region, frame, poster.fonts)
-    return measure_style(poster.rgb, poster.plate, block, region, ink, poster.fonts)
+    bodies = find_bodies(poster.rgb, poster.plate, block, poster.regions[0], frame, poster.fonts)
+    ink = measure_ink(block, bodies.region, frame, poster.fonts)
+    seen = measure_appearance(poster.rgb, poster.plate, block, bodies, ink, poster.fonts)
+    return measure_styles([block], [bodies], [ink], [seen], poster.fonts)[0]
 
 
 @pytest.mark.parametrize("size", [22, 40, 90])

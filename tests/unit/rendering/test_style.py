@@ -14,8 +14,9 @@ from worker.rendering.effects import Outline, Shadow
 from worker.rendering.fonts import FontSet
 from worker.rendering.frame import frames_of
 from worker.rendering.ink import Ink, measure_ink
-from worker.rendering.strokes import find_strokes
-from worker.rendering.style import Fill, Style, measure_style
+from worker.rendering.lettering import measure_styles
+from worker.rendering.strokes import find_bodies
+from worker.rendering.style import Fill, Style, measure_appearance
 
 _CHANNEL = st.integers(0, 255)
 _COLOURS = st.tuples(_CHANNEL, _CHANNEL, _CHANNEL)
@@ -23,9 +24,11 @@ _COLOURS = st.tuples(_CHANNEL, _CHANNEL, _CHANNEL)
 
 def _measured(poster: Poster) -> tuple[Style, Ink]:
     block, frame = poster.blocks[-1], frames_of(poster.blocks)[-1]
-    region = find_strokes(poster.rgb, poster.plate, block, poster.regions[-1], frame, poster.fonts)
-    ink = measure_ink(block, region, frame, poster.fonts)
-    return measure_style(poster.rgb, poster.plate, block, region, ink, poster.fonts), ink
+    bodies = find_bodies(poster.rgb, poster.plate, block, poster.regions[-1], frame, poster.fonts)
+    ink = measure_ink(block, bodies.region, frame, poster.fonts)
+    seen = measure_appearance(poster.rgb, poster.plate, block, bodies, ink, poster.fonts)
+    (style,) = measure_styles([block], [bodies], [ink], [seen], poster.fonts)
+    return style, ink
 
 
 def _flat(colour: RGB, weight: int = 500) -> Style:
