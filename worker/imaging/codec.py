@@ -168,12 +168,13 @@ def _decode_opened(opened: Pillow.Image, payload: bytes, max_pixels: int) -> Pag
     width, height = opened.size
     if opened.format != "MPO" and getattr(opened, "n_frames", 1) > 1:
         raise BadImage(f"the {opened.format} has several frames or pages; only still pictures are translated")
-    source = replace(_source_format(opened, payload), grey=opened.mode in ("L", "1"))
+    source = _source_format(opened, payload)
     # Pillow turns a TIFF itself, as it loads it.
     orientation = 1 if source.name == "TIFF" else opened.getexif().get(_ORIENTATION, 1)
     icc_profile, dpi = opened.info.get("icc_profile"), _dpi(opened)
     if not (icc_profile and icc_profile[16:20] == b"RGB " and opened.mode != "LAB"):
         icc_profile = None  # a grey or CMYK profile says nothing about the RGB pixels that leave
+    source = replace(source, grey=opened.mode in ("L", "1") and icc_profile is None)
     if source.name == "JPEG" and opened.mode in ("RGB", "L") and _ends(payload):
         rgb, alpha = _decode_jpeg(payload), None
         if rgb.shape[:2] != (height, width):

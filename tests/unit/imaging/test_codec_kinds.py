@@ -9,6 +9,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from PIL import ImageCms
 
 from tests.unit.imaging.test_codec import LIMIT, drawing, reopened, saved
 from worker.errors import BadImage
@@ -130,6 +131,14 @@ def test_a_grey_picture_with_something_coloured_on_it_leaves_in_colour() -> None
     again = reopened(encode(page, drawn).payload)
     assert again.mode == "RGB"
     assert np.array_equal(np.asarray(again), drawn)
+
+
+def test_a_grey_picture_that_claims_an_rgb_profile_leaves_as_the_profile_says() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    buffer = io.BytesIO()
+    drawing(mode="L").save(buffer, "TIFF", icc_profile=profile)
+    page = decode(buffer.getvalue(), max_pixels=LIMIT)
+    assert reopened(encode(page, page.rgb).payload).mode == "RGB"
 
 
 def test_colour_that_happens_to_be_grey_stays_rgb() -> None:
