@@ -8,9 +8,7 @@ stranger with the distance) and one that the shifts do not foretell is left to o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import reduce
 
 import cv2
 import numpy as np
@@ -18,19 +16,16 @@ from numpy.typing import NDArray
 
 from worker.imaging import ground
 from worker.imaging.boxes import ink_box, padded
-from worker.imaging.fill import is_crossed
+from worker.imaging.copies import CopyOptions, copied_ground
+from worker.imaging.crossing import is_crossed
 from worker.imaging.fill_options import FillOptions
 from worker.imaging.ground import Floats
-from worker.imaging.shifts import Shades, Shift, ShiftOptions, find_shifts
+from worker.imaging.shifts import Shades, ShiftOptions, find_shifts
 from worker.imaging.site import Site, grown
-from worker.job import Box, Image, Mask
+from worker.job import Image, Mask
 
 #: Fewer pixels of seen ground than this tell nothing about a pattern.
 _FEWEST = 200
-#: Copies that say what is usual at a pixel.
-_FEW = 7
-#: What a shift costs where it has nothing to copy, in squared levels: more than any difference of colours.
-_NOTHING = np.float32(1e6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +60,9 @@ class PatternOptions:
     shifts: ShiftOptions = field(default_factory=ShiftOptions)
     #: Pixels times shifts that are held at once, 12 bytes each; a large hole is foretold by fewer shifts.
     most_held: int = 1_500_000
-    #: Every pixel must be foretold by so many shifts, else one strange thing could be copied unnoticed.
-    least_votes: int = 2
-    #: After so many shifts a ground that none of them foretells half as well as needed is given up.
-    first_look: int = 8
-    #: The change of light a copy may be corrected by, in levels.
-    most_light: float = 14.0
-    #: Weight of the shifts' agreement beside the seen ground's.
-    agreement: float = 0.5
-    #: Share of the ground's variance that may stay unexplained, on the whole and around any piece of ink.
-    most_wrong: float = 0.06
+    #: How they are copied.
+    copies: CopyOptions = field(default_factory=CopyOptions)
+    #: Share of the ground's variance that may stay unexplained around any piece of ink.
     most_wrong_anywhere: float = 0.45
     #: A line or an edge that runs into the ink is one where it departs by this share of the contrast from
     #: everything that was copied within `misplaced`: cloth stretches, printed patterns do not.
@@ -152,14 +140,13 @@ def _continued(
     if not shifts:
         return None
     pixels = site.pixels.astype(np.float32)
-    found = _copied(site, pixels, ring, inner, shifts, variance, options)
+    found = copied_ground(site, pixels, ring, inner, shifts, variance, margin, options.copies)
     if found is None:
         return None
     copied, known = found
     ring[inner.slices] &= known
-    wrong = np.zeros_like(pixels)
-    wrong[inner.slices] = (pixels[inner.slices] - copied) * ring[inner.slices][..., None]
-    if not _is_believable(site, wrong, ring, variance, options):
+    wrong = pixels[inner.slices] - copied
+    if not _is_believable(wrong, ring[inner.slices], ink[inner.slices], variance, site.text_height, options):
         return None
     misplaced = max(options.least_misplaced, round(options.misplaced * site.text_height))
     strange = np.zeros(halo.shape, np.float32)
@@ -199,102 +186,17 @@ def _outside(pixels: Floats, copied: Floats, px: int) -> Floats:
     return np.asarray(np.maximum(np.maximum(above, below), 0), np.float32)
 
 
-def _copied(
-    site: Site,
-    pixels: Floats,
-    ring: NDArray[np.bool_],
-    inner: Box,
-    shifts: list[Shift],
-    variance: float,
-    options: PatternOptions,
-) -> tuple[Floats, NDArray[np.bool_]] | None:
-    """What the shifts foretell for the ink and the ring, each pixel by the best; and where they do."""
-    here, known = np.ascontiguousarray(pixels[inner.slices]), ring[inner.slices]
-    ink = site.mask[inner.slices] > 0
-    depth = float(cv2.distanceTransform(site.mask[inner.slices], cv2.DIST_L2, 3).max())
-    side = 2 * round(depth + options.px_margin(site.text_height) / 2) + 1
-    copies, costs, votes = [], [], np.zeros(ink.shape, np.uint8)
-    for down, across in shifts:
-        source = Box(inner.left + across, inner.top + down, inner.right + across, inner.bottom + down).slices
-        usable = site.free[source]
-        copy, cost, able = _foretold(here, pixels[source], known & usable, side, options.most_light)
-        able &= usable
-        cost[~able] = _NOTHING
-        copies.append(copy)
-        costs.append(cost)
-        votes += able
-        if len(copies) == options.first_look and _is_off(costs, known & (votes > 0), 2 * variance, options):
-            return None
-    judged = known & (votes >= options.least_votes)
-    if (votes[ink] < options.least_votes).any() or not judged.any():
-        return None
-    if _is_off(costs, judged, variance, options):
-        return None
-    return _elected(np.stack(copies), np.stack(costs), options), votes >= options.least_votes
-
-
-def _foretold(
-    here: Floats, there: Floats, both: NDArray[np.bool_], side: int, most_light: float
-) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """One shift's copy in the light of here, its mean squared error near by, and where that is known."""
-    seen = both.astype(np.float32)
-    share = cv2.blur(seen, (side, side))
-    scale = 1 / np.maximum(share, np.float32(1e-6))
-    three = cv2.merge([seen, seen, seen])
-    apart = cv2.subtract(here, there)
-    light = cv2.multiply(cv2.blur(cv2.multiply(apart, three), (side, side)), cv2.merge([scale, scale, scale]))
-    np.clip(light, -most_light, most_light, out=light)
-    cv2.subtract(apart, light, apart)
-    wrong = cv2.transform(cv2.multiply(apart, apart), np.ones((1, 3), np.float32))
-    cost = cv2.blur(cv2.multiply(wrong, seen), (side, side)) * scale
-    return np.asarray(cv2.add(light, there), np.float32), np.asarray(cost, np.float32), share > 1e-4
-
-
-def _is_off(
-    costs: Sequence[Floats], judged: NDArray[np.bool_], variance: float, options: PatternOptions
-) -> bool:
-    """Whether even the best shift for each pixel leaves more than a pattern may."""
-    least = reduce(np.minimum, costs)[judged]
-    return bool(least.size) and float(least.mean()) > options.most_wrong * variance
-
-
-def _elected(copies: Floats, costs: Floats, options: PatternOptions) -> Floats:
-    """Each pixel from the copy that fits the seen ground and the other copies best; seams fade."""
-    some = (slice(None), slice(None, None, 2), slice(None, None, 2))  # agreement is a mean around each pixel
-    middle = _middle(copies[some], costs[some])
-    judged = np.where(costs < _NOTHING, costs, np.float32(np.inf))
-    for cost, copy in zip(judged, copies[some], strict=True):
-        apart = cv2.transform(cv2.pow(cv2.subtract(copy, middle), 2), np.ones((1, 3), np.float32))
-        cost += options.agreement * cv2.resize(cv2.blur(apart, (3, 3)), cost.shape[::-1])
-    labels = judged.argmin(axis=0)
-    total = np.zeros(copies.shape[1:], np.float32)
-    weight = np.full(labels.shape, 1e-9, np.float32)
-    for index in np.unique(labels):
-        share = cv2.GaussianBlur((labels == index).astype(np.float32), (0, 0), 1.5)
-        share[costs[index] >= _NOTHING] = 0  # its own pixels keep at least the blur's centre
-        total += copies[index] * share[..., None]
-        weight += share
-    return np.asarray(total / weight[..., None], np.float32)
-
-
-def _middle(copies: Floats, costs: Floats) -> Floats:
-    """For each pixel the median of the copies that fit best."""
-    few = min(len(costs), _FEW)
-    order = np.argpartition(costs, few - 1, axis=0)[:few]
-    best = np.take_along_axis(copies, order[..., None], axis=0)
-    able = np.take_along_axis(costs, order, axis=0) < _NOTHING
-    first = np.take_along_axis(copies, costs.argmin(axis=0)[None, ..., None], axis=0)
-    ranked = np.partition(np.where(able[..., None], best, first), few // 2, axis=0)
-    return np.asarray(ranked[few // 2], np.float32)
-
-
 def _is_believable(
-    site: Site, wrong: Floats, ring: NDArray[np.bool_], variance: float, options: PatternOptions
+    wrong: Floats,
+    ring: NDArray[np.bool_],
+    ink: Mask,
+    variance: float,
+    text_height: float,
+    options: PatternOptions,
 ) -> bool:
     """Whether the copies foretell the seen ground, on the whole and around every piece of ink."""
     squared = np.asarray(cv2.transform(cv2.multiply(wrong, wrong), np.ones((1, 3), np.float32)), np.float32)
-    if float(squared[ring].mean()) > options.most_wrong * variance:
+    if float(squared[ring].mean()) > options.copies.most_wrong * variance:
         return False
-    side = 2 * round(site.text_height) + 1
-    around = ground.local_mean(squared, ring, side)[site.mask > 0]
-    return float(np.percentile(around, 99)) <= options.most_wrong_anywhere * variance
+    around = ground.local_mean(squared, ring, 2 * round(text_height) + 1)[ink > 0]
+    return ground.quantile(around, 0.99) <= options.most_wrong_anywhere * variance

@@ -6,7 +6,7 @@ in one matrix product, then placed to the pixel.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -14,12 +14,13 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from worker.imaging.boxes import padded
+from worker.imaging import ground
 from worker.imaging.ground import Floats
 from worker.job import Box, Mask
 
 #: Whole levels above and below 0.
 Levels = NDArray[np.int16]
+Window = tuple[slice, slice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,8 @@ def sought(
     windows, weights = (sliding_window_view(each, (height, width), writeable=True) for each in (grey, weight))
     there = windows[corners[:, 0], corners[:, 1]].reshape(len(corners), -1)
     squared = there * there
-    tops = np.array([min(max(piece.top - options.margin, 0), len(windows) - 1) for piece in pieces])
-    lefts = np.array([min(max(piece.left - options.margin, 0), windows.shape[1] - 1) for piece in pieces])
+    first = np.array([(piece.top, piece.left) for piece in pieces]) - options.margin
+    tops, lefts = np.clip(first, 0, np.subtract(hole.shape, (height, width))).T
     order = np.argsort(-weights[tops, lefts].mean(axis=(1, 2)), kind="stable")
     places = []
     for go in np.array_split(order, min(options.goes, len(order))):
@@ -79,12 +80,13 @@ def sought(
         told = weights[here].reshape(len(go), -1)
         cost = told @ squared.T
         told *= windows[here].reshape(len(go), -1)
-        cost -= 2 * (told @ there.T)
+        told *= -2
+        cost += told @ there.T
         for piece, (top, left) in zip(go.tolist(), corners[cost.argmin(axis=1)].tolist(), strict=True):
             place = int(tops[piece]), int(lefts[piece])
             missing = weights[place] == options.woven_weight
-            windows[place][missing] = windows[top, left][missing]
-            weights[place][missing] = options.copied_weight
+            np.copyto(windows[place], windows[top, left], where=missing)
+            np.copyto(weights[place], np.float32(options.copied_weight), where=missing)
             places.append(Place(pieces[piece], (top - place[0], left - place[1])))
     return places
 
@@ -98,7 +100,7 @@ def _corners(usual: NDArray[np.bool_], height: int, width: int, most: int) -> ND
         corners = corners[(corners % 2 == 0).all(axis=1)]
     elif len(corners) > most:
         corners = corners[corners.sum(axis=1) % 2 == 0]
-    return corners
+    return corners[ground.thinned(len(corners), most)]
 
 
 def _pieces(hole: Mask, side: int) -> list[Box]:
@@ -135,47 +137,49 @@ class Texture:
             options: How.
         """
         total = np.zeros((inner.height, inner.width, 3), np.float32)
-        weight = np.full(total.shape, 1e-6, np.float32)
-        sheet = cv2.merge([cv2.multiply(self.grey, self.grey), self.grey])
-        # twice what is wanted, and how much: less where it was copied, nothing where nothing is known yet
-        seen = self.free[inner.slices].astype(np.float32)
-        goal = cv2.merge([seen, cv2.multiply(self.grey[inner.slices], seen, scale=-2)])
+        weight = np.full(total.shape[:2], 1e-6, np.float32)
         light = np.float32(options.copied_weight)
+        sheet = cv2.merge([self.grey * self.grey, self.grey])
+        # how much is wanted, and (-2 times that) what; of a copy less, nothing where nothing is known yet
+        seen = self.free[inner.slices].astype(np.float32)
+        goal = cv2.merge([seen, self.grey[inner.slices] * (np.float32(-2) * seen)])
         tents = _Tents(options.fade)
-        for place in places:
-            around = padded(_times(place.piece, factor), options.fade, self.free)
-            into = _within(around, inner).slices
-            area = _reached(around, place.shift, factor, self.free)
+        for into, area in _reached(places, inner, factor, options.fade, self.free.shape):
             wanted = goal[into]
-            cost = cv2.matchTemplate(sheet[area.slices], wanted, cv2.TM_CCORR)
+            height, width = wanted.shape[:2]
+            cost = cv2.matchTemplate(sheet[area], wanted, cv2.TM_CCORR)
             _, _, (left, top), _ = cv2.minMaxLoc(cost)
-            left, top = left + area.left, top + area.top
-            source = Box(left, top, left + around.width, top + around.height).slices
-            fade = tents.of(around.height, around.width)
+            top, left = top + area[0].start, left + area[1].start
+            source = (slice(top, top + height), slice(left, left + width))
+            fade, share = tents.of(height, width)
             cv2.accumulateProduct(self.over[source], fade, total[into])
-            cv2.accumulate(fade, weight[into])
+            cv2.accumulate(share, weight[into])
             known, expected = wanted[..., 0], wanted[..., 1]
             np.copyto(expected, self.grey[source] * (-2 * light), where=known == 0)
             np.maximum(known, light, out=known)
-        cv2.divide(total, weight, total)
-        return total, weight[..., 0] > 1e-3
+        cv2.divide(total, cv2.merge([weight] * 3), total)
+        return total, weight > 1e-3
 
 
-def _within(box: Box, outer: Box) -> Box:
-    """A box of the page as one of another box."""
-    return Box(box.left - outer.left, box.top - outer.top, box.right - outer.left, box.bottom - outer.top)
-
-
-def _times(box: Box, factor: int) -> Box:
-    return Box(factor * box.left, factor * box.top, factor * box.right, factor * box.bottom)
-
-
-def _reached(around: Box, shift: tuple[int, int], factor: int, picture: NDArray[np.bool_]) -> Box:
-    """Where a box lies after a shift at reduced size, and some px around it; at least as large as the box."""
-    height, width = picture.shape
-    top = min(max(around.top + shift[0] * factor, 0), height - around.height)
-    left = min(max(around.left + shift[1] * factor, 0), width - around.width)
-    return padded(Box(left, top, left + around.width, top + around.height), factor, picture)
+def _reached(
+    places: Sequence[Place], inner: Box, factor: int, fade: int, shape: tuple[int, ...]
+) -> Iterator[tuple[Window, Window]]:
+    """For each piece where it lies in a box, with its margin, and where its like is sought on the page."""
+    if not places:
+        return
+    ends = np.array([(one.piece.top, one.piece.left, one.piece.bottom, one.piece.right) for one in places])
+    first, last = ends[:, :2] * factor - fade, ends[:, 2:] * factor + fade
+    first, last = np.maximum(first, 0), np.minimum(last, shape)
+    size = last - first
+    far = first + factor * np.array([one.shift for one in places])
+    far = np.clip(far, 0, shape - size)
+    near, beyond = np.maximum(far - factor, 0), np.minimum(far + size + factor, shape)
+    first -= (inner.top, inner.left)
+    for (top, left), (height, width), start, end in zip(
+        *map(np.ndarray.tolist, (first, size, near, beyond)), strict=True
+    ):
+        into = (slice(top, top + height), slice(left, left + width))
+        yield into, (slice(start[0], end[0]), slice(start[1], end[1]))
 
 
 class _Tents:
@@ -183,13 +187,13 @@ class _Tents:
 
     def __init__(self, fade: int) -> None:
         self._fade = fade
-        self._made: dict[tuple[int, int], Floats] = {}
+        self._made: dict[tuple[int, int], tuple[Floats, Floats]] = {}
 
-    def of(self, height: int, width: int) -> Floats:
-        """Those of a piece of that size, (height, width, 3)."""
+    def of(self, height: int, width: int) -> tuple[Floats, Floats]:
+        """Those of a piece of that size, (height, width, 3) and (height, width)."""
         if (height, width) not in self._made:
-            down, across = (self._slope(side) for side in (height, width))
-            self._made[height, width] = np.repeat(np.outer(down, across)[..., None], 3, axis=2)
+            share = np.outer(self._slope(height), self._slope(width))
+            self._made[height, width] = np.asarray(cv2.merge([share] * 3), np.float32), share
         return self._made[height, width]
 
     def _slope(self, size: int) -> Floats:

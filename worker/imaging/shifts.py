@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from worker.imaging import ground
 from worker.imaging.ground import Floats
-from worker.imaging.site import Site
+from worker.imaging.site import Site, shrunk
+from worker.imaging.weave import resized
 from worker.job import Box, Image
 
 #: Px down and across.
@@ -19,9 +20,11 @@ Shift = tuple[int, int]
 #: Pixels that the choice of shifts looks at.
 _MOST_COVERED = 600
 #: Pixels that tell in which direction a ground's colours differ.
-_MOST_COLOURS = 4000
+_MOST_COLOURS = 2000
 #: Squared levels by which misfits may differ and still count as equal.
 _EQUAL = 4.0
+#: Times smaller at which it is told how much ground a shift has, where there are so many px of it.
+_THIN, _LARGE = 4, 40_000
 #: Squared levels that rounding at reduced size leaves.
 _ROUNDING = 0.5
 
@@ -73,12 +76,13 @@ class Shades:
         places = np.flatnonzero(ring)
         places = places[ground.thinned(len(places), _MOST_COLOURS)]
         colours = site.pixels[places // ring.shape[1], places % ring.shape[1]].astype(np.float32)
-        mean = colours.mean(axis=0)
+        share = np.float32(1 / max(len(colours), 1))
+        mean = np.full(len(colours), share) @ colours
         colours -= mean
-        spread = colours.T @ colours / np.float32(max(len(colours), 1))
-        values, vectors = np.linalg.eigh(spread)
-        direction = np.append(vectors[:, -1], -float(mean @ vectors[:, -1])).astype(np.float32)[None]
-        return cls(float(np.trace(spread)), float(values[-1]), direction)
+        spread = colours.T @ colours * share
+        _, values, vectors = cv2.eigen(spread)
+        direction = np.append(vectors[0], -float(mean @ vectors[0])).astype(np.float32)[None]
+        return cls(float(np.trace(spread)), float(values[0, 0]), direction)
 
 
 def find_shifts(
@@ -131,28 +135,37 @@ class _Seen:
     def shrunk(cls, site: Site, ring: NDArray[np.bool_], inner: Box, direction: Floats, factor: int) -> _Seen:
         """The same at 1 / factor of the size; what is not wholly known counts as unknown."""
         height, width = (side // factor for side in site.mask.shape)
-        whole = (slice(height * factor), slice(width * factor))
         low = (inner.left // factor, inner.top // factor)
         part = Box(*low, min(-(-inner.right // factor), width), min(-(-inner.bottom // factor), height))
         cut = Box(*(factor * edge for edge in (part.left, part.top, part.right, part.bottom))).slices
 
-        def share(picture: NDArray[np.bool_], to: Box) -> NDArray[np.uint8]:
-            levels = np.multiply(picture.view(np.uint8), 255, dtype=np.uint8)
-            return cv2.resize(levels, (to.width, to.height), interpolation=cv2.INTER_AREA).astype(np.uint8)
-
         def most(picture: NDArray[np.bool_]) -> NDArray[np.bool_]:
             cells = np.zeros((height, width), np.bool_)
-            cells[part.slices] = share(picture[cut], part) > 127
+            cells[part.slices] = shrunk(picture[cut] * np.uint8(255), factor) > 127
             return cells
 
-        free = share(site.free[whole], Box(0, 0, width, height)) > 252
-        means = cv2.resize(site.pixels[whole], (width, height), interpolation=cv2.INTER_AREA)
-        grey = _along(means.astype(np.uint8, copy=False), direction)
+        whole = np.ones((factor, factor), np.uint8)
+        least = cv2.erode(site.free.view(np.uint8), whole, anchor=(0, 0))[::factor, ::factor]
+        free = np.asarray(least[:height, :width] > 0)
+        grey = _along(shrunk(site.pixels, factor), direction)
         return cls(grey, free, free & most(ring), most(site.mask > 0), part)
 
 
 def _summed(picture: Floats, weights: Floats) -> Floats:
     return np.asarray(cv2.matchTemplate(picture, weights, cv2.TM_CCORR), np.float32)
+
+
+def _covered(wanted: Floats, free: Floats) -> Floats:
+    """How much of what is wanted lies on free ground, for every shift: it changes slowly with it."""
+    if free.size < _LARGE:
+        return _summed(free, wanted)
+    few, ground_ = (
+        cv2.resize(each, (each.shape[1] // _THIN, each.shape[0] // _THIN), interpolation=cv2.INTER_AREA)
+        for each in (wanted, free)
+    )
+    covered = _summed(np.asarray(ground_, np.float32), np.asarray(few, np.float32))
+    covered *= np.float32(float(wanted.sum()) / max(float(few.sum()), 1e-6))
+    return resized(covered, (free.shape[0] - wanted.shape[0] + 1, free.shape[1] - wanted.shape[1] + 1))
 
 
 def _misfits(seen: _Seen, options: ShiftOptions) -> tuple[Floats, NDArray[np.bool_]]:
@@ -161,11 +174,11 @@ def _misfits(seen: _Seen, options: ShiftOptions) -> tuple[Floats, NDArray[np.boo
     free = seen.free.astype(np.float32)
     there, here = seen.grey * free, (seen.grey * seen.ring)[inner.slices]
     compared = seen.ring[inner.slices].astype(np.float32)
-    count = _summed(free, compared)
+    count = _covered(compared, free)
     misfit = _summed(there * there, compared) - 2 * _summed(there, here) + _summed(free, here * here)
     ink = seen.ink[inner.slices].astype(np.float32)
     usable = count > options.least_compared * compared.sum()
-    usable &= _summed(free, ink) > options.least_cover * ink.sum()
+    usable &= _covered(ink, free) > options.least_cover * ink.sum()
     return np.asarray(np.maximum(misfit, 0) / np.maximum(count, 1), np.float32), usable
 
 
@@ -236,10 +249,12 @@ def _covering(
     """Of the candidates those that have ground for all ink and ring several times over, good ones first."""
     rows, columns = np.nonzero((site.mask > 0) | ring)
     few = ground.thinned(len(rows), _MOST_COVERED)
-    rows, columns = rows[few], columns[few]
-    has = np.array([site.free[rows + down, columns + across] for down, across in candidates], np.float32)
+    width = ring.shape[1]
+    places = rows[few] * width + columns[few]
+    away = np.array(candidates, np.intp).reshape(-1, 2) @ (width, 1)
+    has = site.free.ravel()[away[:, None] + places].astype(np.float32)
     worth = 1 / (misfits - misfits.min(initial=0) + _EQUAL)
-    votes = np.zeros(len(rows), np.float32)
+    votes = np.zeros(len(places), np.float32)
     chosen: list[Shift] = []
     for _ in range(min(options.shifts, len(candidates))):
         best = int(((has @ (1 / (1 + votes) ** 2)) * worth).argmax())

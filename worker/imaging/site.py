@@ -8,15 +8,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.imaging import ground
-from worker.imaging.ground import Floats
 from worker.job import Box, Image, Mask
 
-#: Pairs of neighbouring pixels that tell the noise.
-_MOST_COMPARED = 1500
+#: Px from which on sums over squares take less time than dilation, which takes the longer the wider they are.
+_FAR = 20
 #: Shades of a channel that are told apart, the share of the ground near the ink that makes one usual, and
 #: px around each of which most must show usual ones.
-_SHADES, _LEAST_USUAL, _AROUND = 16, 0.0005, (5, 5)
+_SHADES, _COARSE, _LEAST_USUAL, _AROUND = 16, 4, 0.0005, (5, 5)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,41 +53,43 @@ class Site:
         return replace(self, pixels=pixels, mask=mask, free=free, blank=blank)
 
 
-def roughness(pixels: Image, ring: NDArray[np.bool_]) -> float:
-    """Deviation of the ground's noise as neighbouring pixels tell it, in levels; high on any pattern."""
-    deviations = [0.0]
-    for down, across in ((1, 0), (0, 1)):
-        height, width = ring.shape[0] - down, ring.shape[1] - across
-        pairs = np.flatnonzero(ring[:height, :width] & ring[down:, across:])
-        pairs = pairs[ground.thinned(len(pairs), _MOST_COMPARED)]
-        rows, columns = pairs // max(width, 1), pairs % max(width, 1)
-        if len(rows):
-            steps = pixels[rows + down, columns + across].astype(np.int16) - pixels[rows, columns]
-            typical = ground.quantile(np.abs(steps).mean(axis=1, dtype=np.float32), 0.5)
-            deviations.append(typical * ground.MAD_TO_SIGMA / 2**0.5)
-    return max(deviations)
+def shrunk(picture: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """Means over squares of so many px, (H, W) or (H, W, 3); less than a square at the ends is left out."""
+    height, width = picture.shape[0] // factor, picture.shape[1] // factor
+    picture = picture[: height * factor, : width * factor]
+    for step in (2, factor // 2) if factor % 2 == 0 else (factor,):  # halves are made many times faster
+        shape = (picture.shape[1] // step, picture.shape[0] // step)
+        picture = np.asarray(cv2.resize(picture, shape, interpolation=cv2.INTER_AREA), np.uint8)
+    return picture
 
 
 def grown(mask: Mask, px: int) -> NDArray[np.bool_]:
     """What lies within so many px (diagonally too) of a mask."""
-    return cv2.dilate(mask, np.ones((2 * px + 1, 2 * px + 1), np.uint8)) > 0
+    side = 2 * px + 1
+    if px > _FAR:
+        sums = cv2.boxFilter(mask, cv2.CV_8U, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT)
+        return np.asarray(sums > 0, np.bool_)
+    return cv2.dilate(mask, np.ones((side, side), np.uint8)) > 0
 
 
-def alike(pixels: Floats, known: NDArray[np.bool_], near: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def alike(pixels: Image, known: NDArray[np.bool_], near: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Where the colours are those seen near the ink: beyond a cloth's edge lies something else.
 
     Args:
-        pixels: (H, W, 3) levels.
+        pixels: (H, W, 3)
         known: Where they are ground, (H, W).
         near: The ground near the ink, (H, W).
     """
     side = _SHADES + 2  # nothing in the outermost, so that no shade neighbours across the ends
-    red, green, blue = cv2.split((pixels * (_SHADES / 256)).astype(np.uint16) + 1)
-    shades = (red * side + green) * side + blue
+    red, green, blue = cv2.split(pixels >> _COARSE)
+    shades = (red.astype(np.uint16) * side + green) * side + blue + (side * side + side + 1)
     counts = np.bincount(shades[near], minlength=side**3).reshape(side, side, side)
     usual = counts > _LEAST_USUAL * counts.sum()
     for axis in range(3):
-        usual |= np.roll(usual, 1, axis) | np.roll(usual, -1, axis)
+        shifted = np.moveaxis(usual, axis, 0)
+        before = shifted.copy()
+        shifted[1:] |= before[:-1]
+        shifted[:-1] |= before[1:]
     strange = known & ~usual.ravel()[shades]
     around = [
         cv2.boxFilter(each.view(np.uint8), cv2.CV_16U, _AROUND, normalize=False) for each in (strange, known)

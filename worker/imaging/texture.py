@@ -9,22 +9,22 @@ pieces are placed to the pixel.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging import ground
-from worker.imaging.boxes import ink_box, padded
+from worker.imaging.boxes import ink_box, inside, padded
 from worker.imaging.ground import Floats
 from worker.imaging.pieces import Levels, PieceOptions, Texture, sought
-from worker.imaging.site import Site, alike, grown
-from worker.imaging.weave import Profiles, WeaveOptions, drifted, fitted, resized, tried
+from worker.imaging.site import Site, alike, grown, shrunk
+from worker.imaging.weave import Loom, WeaveOptions, drifted, nearness, resized, steadied, tried
 from worker.job import Box, Image, Mask
 
 #: Of any number of channels.
-Pixels = TypeVar("Pixels", Image, Floats)
+Pixels = TypeVar("Pixels", Image, Floats, Levels)
 #: How many times smaller a look may be: so many levels are summed in 16 bits.
 _MOST_SHRUNK = 255
 #: Px beyond which nothing counts as fine.
@@ -95,75 +95,97 @@ class Cloth:
         """The ground under the ink, (H, W, 3) of the site, meaningful under the mask only."""
         site, look = self.site, self.look
         reach = options.weave.reach * look.text_height
-        foretold = fitted(look.pixels, self.told, reach)
+        loom = Loom.of(self.told.shape, reach)
+        foretold = np.dstack([loom.fitted(look.pixels[..., channel], self.told) for channel in range(3)])
         # no piece and none of its fading margin lies further out
-        spare = options.pieces.fade + (options.pieces.side + 1) * look.factor
+        pieces = options.pieces
+        spare = pieces.fade + (pieces.side + 1) * look.factor
         inner = padded(ink_box(site.mask), spare, site.mask)
-        plain, over = self._threads(foretold, reach, inner)
-        beside = site.ring(options.pieces.fade)[inner.slices]
-        rest = over[inner.slices][beside].astype(np.float32)
+        usual = look.known & (self.told > options.least_usual)
+        plain, over = self._threads(foretold, usual, reach, inner)
+        beside = grown(site.mask[inner.slices], options.pieces.fade) & site.free[inner.slices]
+        rest = over[inner.slices][::2, ::2][beside[::2, ::2]].astype(np.float32)
         filled = plain[inner.slices].astype(np.float32)
         if rest.size and rest.std() >= options.least_texture:
             loud = max(round(options.most_loud * ground.quantile(ground.largest(rest.T), 0.9)), 1)
             np.clip(over, -loud, loud, out=over)
-            level = cv2.merge([_level(cv2.transform(plain, look.direction), loud / 2)] * 3)
+            level = cv2.merge([_level(plain, loud / 2)] * 3)
             soft = np.asarray(cv2.multiply(over, level, dtype=cv2.CV_32F), np.float32)
             texture = Texture(soft, look.grey(soft), site.free)
-            usual = look.known & (self.told > options.least_usual)
             seen = look.grey(np.where(look.known[..., None], look.pixels, foretold))
-            places = sought(seen, look.known, usual, look.hole, options.pieces)
-            copied, known = texture.placed(places, inner, look.factor, options.pieces)
-            filled += _light(soft[inner.slices] - copied, beside & known, look, options.most_light)
+            places = sought(seen, look.known, usual, look.hole, pieces)
+            copied, known = texture.placed(places, inner, look.factor, pieces)
+            low = (slice(look.factor // 2, None, look.factor),) * 2
+            wrong = soft[inner.slices][low] - copied[low]
+            light = _light(wrong, (beside & known)[low], look.text_height, options.most_light)
+            filled += resized(light, beside.shape)
             cv2.accumulateProduct(copied, level[inner.slices], filled)
         whole = site.pixels.copy()
         whole[inner.slices] = cv2.convertScaleAbs(np.maximum(filled, 0, out=filled))
         return whole[: site.box.height, : site.box.width]
 
-    def _threads(self, foretold: Floats, reach: float, inner: Box) -> tuple[Levels, Levels]:
+    def _threads(
+        self, foretold: Floats, usual: NDArray[np.bool_], reach: float, inner: Box
+    ) -> tuple[Levels, Levels]:
         """What is foretold at reduced size, in full: with threads that have edges and in a box drift.
 
         Returns:
             That, and what is seen beyond it, 0 where nothing is; both (H, W, 3).
         """
-        site = self.site
+        site, shape = self.site, self.site.mask.shape
         free, pixels = site.free.view(np.uint8), site.pixels.astype(np.int16)
-        down = _threads_down(site.pixels, free, foretold, self.told, reach)
-        across = _turned(
-            _threads_down(_turned(site.pixels), _turned(free), _turned(foretold), _turned(self.told), reach)
-        )
-        plain = resized(_levels(foretold), free.shape)
+        plain = resized(_levels(foretold), shape)
+        told = resized(usual.view(np.uint8), shape, cv2.INTER_NEAREST)
+        seen = np.asarray(cv2.bitwise_and(told, free), np.uint8)
+        rest = np.asarray(cv2.copyTo(cv2.subtract(pixels, plain), seen), np.int16)
+        down = _threads_down(rest, seen, self.look.factor, reach)
+        across = _turned(_threads_down(_turned(rest), _turned(seen), self.look.factor, reach))
         for threads in (down, across):
-            cv2.add(plain, resized(_levels(threads), free.shape), plain)
+            cv2.add(plain, resized(_levels(threads), shape), plain)
         over = np.asarray(cv2.copyTo(cv2.subtract(pixels, plain), free), np.int16)
-        at = np.indices((inner.height, inner.width), np.float32)
-        for axis, first in ((0, inner.top), (1, inner.left)):
-            drift = self._drift(plain, over, axis)
-            at[axis] += resized(drift, site.mask.shape)[inner.slices]
-            at[axis] += first
-        straight = cv2.remap(plain, at[1], at[0], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        straight = self._drifted(plain, over, inner)
         plain[inner.slices] = straight
-        rest = cv2.subtract(pixels[inner.slices], straight)
-        over[inner.slices] = cv2.copyTo(rest, free[inner.slices])
+        over[inner.slices] = cv2.copyTo(cv2.subtract(pixels[inner.slices], straight), free[inner.slices])
         return plain, over
 
-    def _drift(self, plain: Levels, over: Levels, axis: int) -> Floats:
-        """Px by which threads drift down (across), of the look's shape; read off some columns (rows)."""
-        step = 2 * self.look.factor
-        some = slice(min(step, self.site.mask.shape[1 - axis]) // 2, None, step)
-        cut = (some, slice(None)) if axis else (slice(None), some)
-        grey, wrong = self.look.grey(plain[cut]), self.look.grey(over[cut])
-        told = resized(self.told, grey.shape) * self.site.free[cut]
-        return drifted(grey, wrong, told, axis, self.told.shape, self.look.text_height)
+    def _drifted(self, plain: Levels, over: Levels, inner: Box) -> Levels:
+        """The threads of a box where they drift to, as some rows and columns of it and around it tell."""
+        factor, side = self.look.factor, self.look.text_height
+        low = padded(_divided(inner, factor), side // 2, self.told)
+        part, shape = _times(low, factor), (low.height, low.width)
+        free, told = self.site.free[part.slices], self.told[low.slices]
+        at = np.indices(free.shape, np.float32)
+        for axis in (0, 1):
+            some = slice(factor // 2, None, 2 * factor)
+            cut = (some, slice(None)) if axis else (slice(None), some)
+            grey, wrong = (self.look.grey(each[part.slices][cut]) for each in (plain, over))
+            drift = drifted(grey, wrong, resized(told, grey.shape) * free[cut], axis, shape, side)
+            at[axis] += resized(drift, free.shape)
+        down, across = at[:, *inside(inner, part).slices]
+        return np.asarray(
+            cv2.remap(plain[part.slices], across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
+            np.int16,
+        )
 
 
-def _threads_down(pixels: Image, free: Mask, foretold: Floats, told: Floats, reach: float) -> Floats:
-    """Threads that run down and are seen beyond what is foretold at reduced size, (groups, W, 3)."""
-    sums, count = _squeezed(pixels, free, len(free) // len(told))
-    say = resized(told, count.shape)
-    seen = count * say
-    rest = cv2.multiply(sums, cv2.merge([say] * 3), dtype=cv2.CV_32F)
-    usual = cv2.multiply(resized(foretold, count.shape), cv2.merge([seen] * 3))
-    return Profiles.along(seen, reach).of(np.asarray(cv2.subtract(rest, usual), np.float32))
+def _threads_down(rest: Levels, seen: Mask, factor: int, reach: float) -> Floats:
+    """Threads that run down in what is seen beyond what is foretold at reduced size, (groups, W, 3)."""
+    height, width = len(seen) // factor, seen.shape[1]
+    sums = rest.reshape(height, factor, width * 3).sum(axis=1, dtype=np.float32)
+    count = seen.reshape(height, factor, width).sum(axis=1, dtype=np.float32)
+    near = nearness(height, reach)
+    means = (near @ sums).reshape(len(near), width, 3)
+    means /= steadied(near @ count)[..., None]
+    return np.asarray(means, np.float32)
+
+
+def _divided(box: Box, factor: int) -> Box:
+    """What holds a box at reduced size."""
+    return Box(box.left // factor, box.top // factor, -(-box.right // factor), -(-box.bottom // factor))
+
+
+def _times(box: Box, factor: int) -> Box:
+    return Box(factor * box.left, factor * box.top, factor * box.right, factor * box.bottom)
 
 
 def _turned(picture: Pixels) -> Pixels:
@@ -175,8 +197,9 @@ def _levels(picture: Floats) -> Levels:
     return np.rint(picture).astype(np.int16)
 
 
-def _level(grey: NDArray[Any], most: float) -> Floats:
+def _level(plain: Levels, most: float) -> Floats:
     """Down to 0 where a px more or less makes more of a difference than texture does: at threads' edges."""
+    grey = cv2.cvtColor(cv2.convertScaleAbs(plain), cv2.COLOR_RGB2GRAY)
     scale = 1 / 8 / max(most, 1.0)
     down = cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=scale)
     across = cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=scale)
@@ -203,20 +226,20 @@ class _Look:
     @classmethod
     def at(cls, site: Site, options: TextureOptions) -> _Look:
         factor = options.factor(site.text_height)
-        sums, count = _squeezed(site.pixels, site.free.view(np.uint8), factor)
-        share = _shrunk(count, 1, factor) / factor
-        hole = np.where(_shrunk(site.mask, factor, factor) > 25, 255, 0).astype(np.uint8)
+        free = site.free.view(np.uint8)
+        share = shrunk(free * np.uint8(255), factor) * np.float32(1 / 255)
+        hole = np.where(shrunk(site.mask, factor) > 25, 255, 0).astype(np.uint8)
         known = (share > 0.9) & (hole == 0)
         near = grown(hole, round(options.near * options.look_height))
-        pixels = _shrunk(sums, 1, factor)
-        pixels *= (1 / (factor * np.maximum(share, np.float32(0.9))))[..., None]
-        known = alike(np.minimum(pixels, 255), known, known & near)
-        pixels *= known[..., None]
+        levels = shrunk(np.asarray(cv2.copyTo(site.pixels, free), np.uint8), factor)
+        known = alike(levels, known, known & near)
+        weight = known / np.maximum(share, np.float32(0.9))
+        pixels = np.asarray(cv2.multiply(levels, cv2.merge([weight] * 3), dtype=cv2.CV_32F), np.float32)
         seen = np.flatnonzero(known)
         colours = pixels.reshape(-1, 3)[seen[ground.thinned(len(seen))]]
         colours = colours - colours.mean(axis=0) if len(colours) > 3 else np.eye(3, dtype=np.float32)
-        _, vectors = np.linalg.eigh(colours.T @ colours)
-        direction = vectors[:, -1].astype(np.float32)[None]
+        _, _, vectors = cv2.eigen(colours.T @ colours)
+        direction = np.asarray(vectors[:1], np.float32)
         return cls(factor, round(site.text_height / factor), pixels, known, hole, direction)
 
     def grey(self, pixels: NDArray[np.generic]) -> Floats:
@@ -232,32 +255,14 @@ class _Look:
         every, some = slice(None), slice(None, None, side)
         for cut, window in (((some, every), (side | 1, 1)), ((every, some), (1, side | 1))):
             grey = self.grey(pixels[cut])
-            apart = np.abs(grey - cv2.blur(grey, window))[free[cut]]
-            most = max(most, _MEAN_TO_SIGMA * float(apart.mean()) if apart.size else 0.0)
-        return most**2
+            apart = cv2.absdiff(grey, cv2.blur(grey, window))
+            most = max(most, cv2.mean(apart, np.ascontiguousarray(free[cut]).view(np.uint8))[0])
+        return (_MEAN_TO_SIGMA * most) ** 2
 
 
-def _shrunk(pixels: NDArray[np.uint8] | NDArray[np.uint16], down: int, across: int) -> Floats:
-    """Means over so many rows and columns; the sides are multiples of that."""
-    height, width = pixels.shape[0] // down, pixels.shape[1] // across
-    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
-
-
-def _squeezed(pixels: Image, free: Mask, factor: int) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
-    """Sums over so many rows of what is free (not 0), (H / factor, W, 3), and of free, (H / factor, W)."""
-    height, width = free.shape
-    seen = cv2.copyTo(pixels, free).reshape(height // factor, factor, width * 3)
-    sums = seen.sum(axis=1, dtype=np.uint16).reshape(height // factor, width, 3)
-    return sums, free.reshape(height // factor, factor, width).sum(axis=1, dtype=np.uint8)
-
-
-def _light(wrong: Floats, beside: NDArray[np.bool_], look: _Look, most: float) -> Floats:
-    """The change of light between the copies and the ground beside the ink, over about a text's height."""
-    height, width = (max(1, side // look.factor) for side in beside.shape)
-    share = np.asarray(cv2.resize(beside.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA))
-    total = cv2.resize(
-        cv2.copyTo(wrong, beside.view(np.uint8)), (width, height), interpolation=cv2.INTER_AREA
-    )
-    side = (look.text_height | 1, look.text_height | 1)
-    light = cv2.blur(total, side) / np.maximum(cv2.blur(share, side), np.float32(1e-3))[..., None]
-    return resized(np.clip(light, -most, most), beside.shape)
+def _light(wrong: Floats, beside: NDArray[np.bool_], side: int, most: float) -> Floats:
+    """The change of light between the copies and the ground beside the ink, as means over squares tell it."""
+    share = beside.astype(np.float32)
+    total = cv2.blur(wrong * share[..., None], (side | 1, side | 1))
+    share = np.maximum(cv2.blur(share, (side | 1, side | 1)), np.float32(1e-3))
+    return np.asarray(np.clip(total / share[..., None], -most, most), np.float32)

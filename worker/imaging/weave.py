@@ -32,8 +32,8 @@ _STRANGE, _STRANGE_SIGMAS = (5, 5), 2.0
 _SHRINKING = 0.003
 #: Least sigma in levels.
 _ROUNDING = 0.5
-#: Sigmas in px of diffusion near by and further off, and how much the latter counts beside the former.
-_DIFFUSED, _FAR, _NEXT_TO_NONE = (1.0, 4.0), 1e-3, np.float32(1e-9)
+#: Sigma in px of diffusion near by, the squares of that further off, and how much that counts beside it.
+_DIFFUSED, _FURTHER, _FAR, _NEXT_TO_NONE = 1.0, (33, 33), 1e-3, np.float32(1e-9)
 #: Px that threads may drift, and the share of the usual squared slope that tells little of it.
 _MOST_DRIFT, _DULL = 3.0, 0.05
 
@@ -66,15 +66,16 @@ def woven(values: Floats, known: NDArray[np.bool_], reach: float) -> tuple[Float
     Returns:
         What is foretold, (H, W), and how much each pixel has had to say, (H, W).
     """
-    seen = known.astype(np.float32)
+    loom, seen = Loom.of(values.shape, reach), known.astype(np.float32)
     for _ in range(_FITS - 1):
-        seen = usual(values, fitted(values[..., None], seen, reach)[..., 0], known)
-    return fitted(values[..., None], seen, reach)[..., 0], seen
+        seen = usual(values, loom.fitted(values, seen), known)
+    return loom.fitted(values, seen), seen
 
 
 def usual(values: Floats, foretold: Floats, known: NDArray[np.bool_]) -> Floats:
     """How much each pixel has to say: what departs from what is foretold more than most is no ground."""
-    strange = cv2.boxFilter(np.abs(values - foretold) * known, -1, _STRANGE)
+    apart = cv2.copyTo(cv2.absdiff(values, foretold), known.view(np.uint8))
+    strange = np.asarray(cv2.boxFilter(apart, -1, _STRANGE), np.float32)
     sigma = ground.MAD_TO_SIGMA * ground.quantile(strange[known], 0.5)
     strange *= np.float32(1 / max(_STRANGE_SIGMAS * sigma, _ROUNDING))
     strange *= strange
@@ -83,24 +84,46 @@ def usual(values: Floats, foretold: Floats, known: NDArray[np.bool_]) -> Floats:
     return np.asarray(known / strange, np.float32)
 
 
-def fitted(values: Floats, seen: Floats, reach: float, rounds: int = _ROUNDS) -> Floats:
-    """Row and column profiles fitted to values (H, W, C) that count as much as they are seen (H, W)."""
-    height, width = seen.shape
-    columns, rows = Profiles.along(seen, reach), Profiles.along(seen.T, reach)
-    share = np.float32(1 / max(float(seen.sum()), 1.0))
-    planes = []
-    for plane in cv2.split(values):
-        mean = share * np.float32(seen.ravel() @ plane.ravel())
-        rest = centred = (plane - mean) * seen
+@dataclass(frozen=True, slots=True, eq=False)
+class Loom:
+    """How rows and columns of a shape are fitted to values."""
+
+    #: How much each row counts for each group of rows, (groups, H), and each column likewise, (W, groups).
+    rows: Floats
+    columns: Floats
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...], reach: float) -> Loom:
+        """What counts e times less for each `reach` px away."""
+        return cls(nearness(shape[0], reach), np.ascontiguousarray(nearness(shape[1], reach).T))
+
+    def fitted(self, values: Floats, seen: Floats, rounds: int = _ROUNDS) -> Floats:
+        """Row and column profiles fitted to values (H, W) that count as much as they are seen (H, W)."""
+        down, across = steadied(self.rows @ seen), steadied(seen @ self.columns)
+        mean = np.float32(float(seen.ravel() @ values.ravel()) / max(float(seen.sum()), 1.0))
+        rest = centred = (values - mean) * seen
         for again in range(rounds):
-            of_rows = resized(np.ascontiguousarray(rows.of(rest.T).T), (height, width))
-            of_columns = resized(columns.of(centred - of_rows * seen), (height, width))
+            of_rows = resized(np.divide(rest @ self.columns, across, dtype=np.float32), seen.shape)
+            left = self.rows @ (centred - of_rows * seen)
+            of_columns = resized(np.divide(left, down, dtype=np.float32), seen.shape)
             if again + 1 < rounds:
                 rest = centred - of_columns * seen
         of_rows += of_columns
         of_rows += mean
-        planes.append(of_rows)
-    return np.asarray(cv2.merge(planes), np.float32).reshape(values.shape)
+        return of_rows
+
+
+def nearness(length: int, reach: float) -> Floats:
+    """How much each row counts for each group of neighbouring rows, (groups, length)."""
+    groups = max(1, round(_GROUPS * length / max(reach, _GROUPS)))
+    at = (np.arange(groups, dtype=np.float32) + np.float32(0.5)) * np.float32(length / groups)
+    apart = np.abs(at[:, None] - np.arange(0.5, length, dtype=np.float32))
+    return np.asarray(np.exp(apart * np.float32(-1 / reach)), np.float32)
+
+
+def steadied(weight: Floats) -> Floats:
+    """Total weights, so much more that a mean of little is drawn to 0."""
+    return weight + np.float32(max(_SHRINKING * float(weight.mean()), 1e-6))
 
 
 def drifted(
@@ -123,38 +146,6 @@ def drifted(
     low = [cv2.resize(each, shape[::-1], interpolation=cv2.INTER_AREA) for each in sums]
     moved, steep = (cv2.blur(each, (side | 1, side | 1)) for each in low)
     return np.asarray(moved / (steep + np.float32(_DULL * float(low[1].mean()) + 1e-6)), np.float32)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Profiles:
-    """Means down the columns of an array that change slowly on their way down."""
-
-    #: (groups, H): how much each row counts for each group of rows.
-    near: Floats
-    #: Total weight, (groups, W).
-    weight: Floats
-
-    @classmethod
-    def along(cls, seen: Floats, reach: float) -> Profiles:
-        """Profiles of what counts as much as it is seen, (H, W), e times less for each `reach` px away."""
-        height = len(seen)
-        groups = max(1, round(_GROUPS * height / max(reach, _GROUPS)))
-        at = (np.arange(groups, dtype=np.float32) + np.float32(0.5)) * np.float32(height / groups)
-        apart = np.abs(at[:, None] - np.arange(0.5, height, dtype=np.float32))
-        near = np.exp(apart * np.float32(-1 / reach))
-        weight = near @ seen
-        weight += np.float32(max(_SHRINKING * float(weight.mean()), 1e-6))
-        return cls(near, weight)
-
-    def of(self, values: Floats) -> Floats:
-        """The means (groups, W) of values (H, W) that were multiplied by how much they are seen.
-
-        Or (groups, W, C) of (H, W, C).
-        """
-        means = self.near @ values.reshape(len(values), -1)
-        means = means.reshape(len(self.weight), *values.shape[1:])
-        means /= self.weight.reshape(*self.weight.shape, *[1] * (values.ndim - 2))
-        return means
 
 
 def resized(picture: Texels, shape: tuple[int, ...], interpolation: int = cv2.INTER_LINEAR) -> Texels:
@@ -185,24 +176,32 @@ def tried(
         return float("inf"), known.astype(np.float32)
     ours, _ = woven(values, seen, options.reach * text_height)
     told = np.where(hidden, known, usual(values, ours, seen)).astype(np.float32)
-    theirs = diffused(values, seen)
-    errors = [ground.local_mean(values - other, band, 3) ** 2 * band for other in (ours, theirs)]
-    around = [ground.local_mean(error, band, text_height | 1)[band] for error in errors]
+    # the errors of both, side by side
+    apart = np.dstack([values - ours, values - diffused(values, seen)])
+    errors = _local_mean(apart, band, 3) ** 2
+    around = _local_mean(errors, band, text_height | 1)[band]
     variance = max(float(values[known & grown(hole, max(text_height // 2, options.hidden))].var()), 1e-3)
     unseen = options.harmless_fine * fine
     floor = max(options.harmless_anywhere * variance, unseen)
-    worst = ground.quantile(around[0] / np.maximum(around[1], floor), 0.98)
+    worst = ground.quantile(around[:, 0] / np.maximum(around[:, 1], floor), 0.98)
     if worst > options.most_wrong_anywhere:
         return float("inf"), told
-    mine, others = (float(error[band].mean()) for error in errors)
+    mine, others = errors[band].mean(axis=0).tolist()
     return mine / max(others, options.harmless * variance, unseen), told
+
+
+def _local_mean(pairs: Floats, valid: NDArray[np.bool_], side: int) -> Floats:
+    """Means over squares of valid pixels, of two channels."""
+    weights = valid.view(np.uint8)
+    share = np.maximum(cv2.boxFilter(weights, cv2.CV_32F, (side, side)), np.float32(1e-6))
+    means = cv2.boxFilter(cv2.copyTo(pairs, weights), -1, (side, side))
+    return np.asarray(cv2.divide(means, cv2.merge([share, share])), np.float32)
 
 
 def diffused(values: Floats, seen: NDArray[np.bool_]) -> Floats:
     """What is seen, and elsewhere the mean of what is seen over a few px; where nothing is, over more."""
     weight = seen.astype(np.float32)
     both = cv2.merge([values * weight, weight])
-    near = cv2.GaussianBlur(both, (0, 0), _DIFFUSED[0])
-    further = cv2.GaussianBlur(both, (0, 0), _DIFFUSED[1])
+    near, further = cv2.GaussianBlur(both, (0, 0), _DIFFUSED), cv2.blur(both, _FURTHER)
     mean, share = cv2.split(cv2.scaleAdd(further, _FAR, near))
     return np.asarray(np.where(seen, values, mean / np.maximum(share, _NEXT_TO_NONE)), np.float32)

@@ -62,6 +62,17 @@ def test_a_printed_pattern_comes_back_exactly(ground: Image) -> None:
     assert np.abs(plate.astype(int) - ground).max() <= 1
 
 
+@pytest.mark.parametrize("box", [Box(151, 121, 300, 160), Box(0, 119, 152, 160), Box(347, 258, 500, 300)])
+def test_a_pattern_comes_back_under_boxes_of_odd_sides_and_at_the_pages_edges(box: Box) -> None:
+    ground = stripes(500, 300)
+    page = ground.copy()
+    page[box.slices] = (20, 160, 30)
+    inner = Box(max(box.left, 3), box.top, min(box.right, 497), min(box.bottom, 297))
+    plate, prepared = erased(page, inner)
+    assert prepared.routes[0] == (Route.PATTERN,)
+    assert np.abs(plate.astype(int) - ground).max() <= 1
+
+
 def test_an_outline_in_the_patterns_own_colour_goes_too() -> None:
     ground = checks(500, 300)
     page = ground.copy()

@@ -10,7 +10,7 @@ from tests.unit.imaging.pages import block_of, find_region, inked
 from worker.imaging.composite import composite
 from worker.imaging.plan import Route
 from worker.imaging.preprocess import prepare
-from worker.imaging.site import Site
+from worker.imaging.site import Site, shrunk
 from worker.imaging.texture import Cloth, TextureOptions
 from worker.job import Box, Image, Mask, TextLine
 
@@ -157,6 +157,16 @@ def test_letters_far_larger_than_any_look_are_no_cloth() -> None:
     free = mask == 0
     cloth = Cloth.at(Site(Box(0, 0, 500, 400), knit(500, 400), mask, free, free, 6000.0), TextureOptions())
     assert cloth.wrong == float("inf")
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3, 4, 5, 6, 10])
+def test_a_picture_is_shrunk_to_the_means_of_its_squares(factor: int) -> None:
+    picture = knit(83, 61)
+    small = shrunk(picture, factor)
+    height, width = 61 // factor, 83 // factor
+    squares = picture[: height * factor, : width * factor].reshape(height, factor, width, factor, 3)
+    assert small.shape == (height, width, 3)
+    assert np.abs(small - squares.mean(axis=(1, 3))).max() <= 1.01  # rounded twice
 
 
 def test_sites_grow_to_multiples_without_ground() -> None:

@@ -74,7 +74,7 @@ def test_drift_is_read_off_what_is_seen_and_followed_under_the_ink(down: float, 
 
 
 def test_colours_that_are_not_seen_near_the_ink_are_other_ground() -> None:
-    cloth = np.random.default_rng(5).normal((250, 128, 8), 3, (60, 90, 3)).clip(0, 255).astype(np.float32)
+    cloth = np.random.default_rng(5).normal((250, 128, 8), 3, (60, 90, 3)).clip(0, 255).astype(np.uint8)
     cloth[:, :30] = (128, 250, 250)
     near = np.zeros((60, 90), np.bool_)
     near[20:40, 50:70] = True
