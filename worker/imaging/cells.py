@@ -48,8 +48,7 @@ class Cells:
     ) -> Cells:
         """A grid for pixels at some rows and columns."""
         height, width = mask.shape
-        px = max(8.0, side * text_height)
-        down, across = max(1, round(height / px)), max(1, round(width / px))
+        down, across = cells_of(mask.shape, text_height, side)
         of_pixels = (rows * down // height) * across + columns * across // width
         share = cv2.resize(mask, (across, down), interpolation=cv2.INTER_AREA)
         return cls(of_pixels, np.asarray(share.ravel() > 0, np.bool_))
@@ -82,3 +81,18 @@ class Cells:
             return False
         outliers = np.bincount(self.of_pixels[outlying], minlength=count)[told]
         return not bool((outliers > options.most_cell_outliers * pixels).any())
+
+
+def cells_of(shape: tuple[int, ...], text_height: float, side: float) -> tuple[int, int]:
+    """How many cells a site has down and across."""
+    px = max(8.0, side * text_height)
+    return max(1, round(shape[0] / px)), max(1, round(shape[1] / px))
+
+
+def grid(shape: tuple[int, ...], text_height: float, side: float) -> tuple[list[int], list[int]]:
+    """The rows and columns at which a site's cells begin, and those at which the last ones end."""
+    down, across = (
+        [-(-size * cell // count) for cell in range(count + 1)]
+        for size, count in zip(shape, cells_of(shape, text_height, side), strict=False)
+    )
+    return down, across

@@ -10,12 +10,19 @@ from numpy.typing import NDArray
 
 from worker.imaging import grain, ground
 from worker.imaging.boxes import ink_box
+from worker.imaging.crossing import crossings
 from worker.imaging.curves import continued_curves, lines_beside
 from worker.imaging.fill_options import FillOptions
 from worker.imaging.ground import Floats, Surface
-from worker.imaging.ring import Ring, candidates, is_flat, is_hopeless, is_rough, px_away
+from worker.imaging.plain import one_colour
+from worker.imaging.ring import Ring, candidates, is_flat, is_hopeless, is_rough, px_away, roughness
 from worker.imaging.site import Site, grown
-from worker.job import Image
+from worker.job import Image, Mask
+
+#: Neighbouring pixels of noise that is independent in each channel tell up to so much of its deviation.
+_ROUGH = 1.5
+#: Less of the ground beside the ink that unread letters hide is not what kept it from being filled.
+_LETTERED = 0.05
 
 
 def fill_ground(site: Site, options: FillOptions) -> Image | None:
@@ -28,8 +35,11 @@ def fill_ground(site: Site, options: FillOptions) -> Image | None:
     Returns:
         (H, W, 3) of the site, meaningful under the mask only.
     """
-    away = px_away(site.mask)
+    plain = one_colour(site, options)
+    if plain is not None:
+        return plain
     wide, near, rim = options.px_rings(site.text_height)
+    away = px_away(site.mask)
     best = []
     for within, judged in ((wide, (near,)), (near, (near,)), (rim, (rim, options.edge))):
         tried = _tried(site, away, within, judged, options)
@@ -84,25 +94,23 @@ def _tried(
     points = ring.points(options.highest_order)
     plain = ground.fit(points, 0)
     surface, surfaces = None, [plain]
-    one_colour = is_flat(plain, points, options)
-    if one_colour:
+    level = is_flat(plain, points, options)
+    if level:
         surface = ring.lies_on(surfaces, judged, options)
-    if surface is None and not (one_colour and plain.inliers > options.mostly):
-        if within not in judged and is_rough(site, away, options):
+    if surface is None and not (level and plain.inliers > options.mostly):
+        whole = within not in judged
+        if whole and is_rough(site, options):
             return None
-        surfaces = candidates(plain, points, options)
+        surfaces = candidates(plain, points, options, again=not whole)
         surface = ring.lies_on(surfaces, judged, options)
-    filled = None if surface is None else _filled(site, surface, away, within, options)
+    filled, structure = (None, 0.0) if surface is None else _filled(site, surface, away, within, options)
     if filled is None and _is_near(surfaces[-1], options):
         finest = ring.lies_on(
             [ground.fit(ring.points(options.finest_order), options.finest_order)], judged, options
         )
-        filled = None if finest is None else _filled(site, finest, away, within, options)
-    if surface is None or filled is not None:
-        return _Tried(surface or surfaces[-1], filled is not None, filled)
-    left = ground.grey(surface.leaves(site.pixels, surface.over(site.box.width, site.box.height)))
-    structure = _structure(left, (away <= within) & site.free, surface.sigma, options)
-    return _Tried(surface, holds=True, filled=None, structure=structure)
+        filled = None if finest is None else _filled(site, finest, away, within, options)[0]
+    held = surface is not None or filled is not None
+    return _Tried(surface or surfaces[-1], held, filled, structure)
 
 
 def _is_near(surface: Surface, options: FillOptions) -> bool:
@@ -128,7 +136,8 @@ def _without_lines(site: Site, surface: Surface, away: Floats, options: FillOpti
 
 def fill_drawing(site: Site, options: FillOptions) -> Image | None:
     """As `fill_ground`, for a drawing: one clean colour under any number of lines."""
-    ring = Ring.within(site, px_away(site.mask), options.px_rings(site.text_height)[0])
+    wide, _, _ = options.px_rings(site.text_height)
+    ring = Ring.within(site, px_away(site.mask), wide)
     if ring is None:
         return None
     surface = ground.fit(ring.points(0), 0)
@@ -146,92 +155,96 @@ def fill_drawing(site: Site, options: FillOptions) -> Image | None:
     return None if lines is None else _levels(plain + lines)
 
 
-def _filled(site: Site, surface: Surface, away: Floats, within: int, options: FillOptions) -> Image | None:
-    """The ground that a surface tells, with its lines and grain; None where it is more than that."""
+def fill_paper(site: Site, unread: Mask, options: FillOptions) -> Image | None:
+    """As `fill_ground`, for paper with letters that were not read: no ground, nor is text that stays.
+
+    Letters that touch the ink end as letters do; a drawn line, a frame or an edge goes on: that is no paper.
+
+    Args:
+        site: The ink; its box must leave room for `FillOptions.px_letters` around it.
+        unread: Where such letters stand, (H, W).
+        options: Limits.
+    """
+    paper = site.blank & (unread == 0)
+    near = site.ring(options.px_rings(site.text_height)[1])
+    if np.count_nonzero(near & paper) > (1 - _LETTERED) * np.count_nonzero(near):
+        return None
+    lettered = replace(site, free=paper, blank=paper)
+    if roughness(lettered, options.least_near) > _ROUGH * options.most_paper:
+        return None
+    levels = fill_ground(lettered, replace(options, most_noise=options.most_paper, most_crossed=0.0))
+    if levels is None or _goes_on(site, ground.departure(site.pixels, levels), options):
+        return None
+    return levels
+
+
+def _goes_on(site: Site, departure: Image, options: FillOptions) -> bool:
+    """Whether something that touches the ink is larger than a letter."""
+    side = round(options.letter / 2 * site.text_height) | 1
+    boldest = cv2.dilate(cv2.copyTo(departure, site.blank.view(np.uint8)), np.ones((side, side), np.uint8))
+    least = np.maximum(boldest * np.float32(options.bold), options.crossing_levels)
+    things = ((departure > least) & site.blank).view(np.uint8)
+    _, labels, sizes, _ = cv2.connectedComponentsWithStats(things, connectivity=8)
+    touching = np.unique(np.asarray(labels)[grown(site.mask, 2)])[1:]
+    longest = sizes[touching][:, (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT)].max(initial=0)
+    return bool(longest > options.letter * site.text_height)
+
+
+def _filled(
+    site: Site, surface: Surface, away: Floats, within: int, options: FillOptions
+) -> tuple[Image | None, float]:
+    """The ground that a surface tells, with its lines and grain; None where it is more than that.
+
+    And how much structure there is, 1 as much as may be; 0 where it would not be seen.
+    """
     noise, shape = surface.sigma, (site.box.width, site.box.height)
     plain = surface.over(*shape) if noise > options.least_noise else None
     levels = surface.levels(*shape) if plain is None else _levels(plain)
-    touching, crossed = _crossings(site, ground.departure(site.pixels, levels), noise, options)
+    departure = ground.departure(site.pixels, levels)
+    touching, crossed = crossings(site, departure, noise, options)
     if noise <= options.least_noise and not crossed:
-        return levels
-    if crossed and noise > options.most_crossed:
-        return None
+        return levels, 0.0
     plain = surface.over(*shape) if plain is None else plain
-    residual = surface.leaves(site.pixels, plain)
+    residual, ring = surface.leaves(site.pixels, plain), (away <= within) & site.free
+    structure = _structure(ground.grey(residual), ring, noise, options) if noise >= 1.0 else 0.0
+    if structure > 1 or (crossed and noise > options.most_crossed):
+        return None, structure
     if crossed or (touching and noise <= options.most_crossed):
         limit = max(options.outlier_sigmas * noise, options.crossing_levels)
         lines = continued_curves(residual, site.mask, site.free, limit, site.text_height, options.curves)
         if lines is None and crossed:
-            return None
+            return None, structure
         plain = plain if lines is None else plain + lines
         levels = _levels(plain)
-    ring = (away <= within) & site.free
-    if noise >= 1.0 and _structure(ground.grey(residual), ring, noise, options) > 1:
-        return None
-    speckle = _grain(site, residual, ring, away, noise, options) if options.grain else None
-    if speckle is not None:
-        inner = ink_box(site.mask).slices
-        levels[inner] = _levels(plain[inner] + speckle[inner])
-    return levels
-
-
-def _grain(
-    site: Site, residual: Floats, ring: NDArray[np.bool_], away: Floats, noise: float, options: FillOptions
-) -> Floats | None:
-    """Noise like that of the ground around the ink."""
-    wide, _, rim = options.px_rings(site.text_height)
-    plain = (ground.departure(residual) < 4 * max(noise, 0.5)) & site.free
-    calm = (away > rim) & (away <= wide) & plain  # JPEG's ripples around ink are no grain
-    source = calm if np.count_nonzero(calm) >= options.fewest_calm else ring & plain
-    random = np.random.default_rng((site.box.left, site.box.top, site.box.width, site.box.height))
-    return grain.grow(residual, source, site.mask, random)
+    if options.grain:
+        _, _, rim = options.px_rings(site.text_height)
+        quiet = (departure < 4 * max(noise, 0.5)) & site.free
+        calm = quiet & (away > rim)  # JPEG's ripples around ink are no grain
+        source = calm if np.count_nonzero(calm) >= options.fewest_calm else ring & quiet
+        random = np.random.default_rng((site.box.left, site.box.top, *shape))
+        speckle = grain.grow(residual, source, site.mask, random)
+        if speckle is not None:
+            inner = ink_box(site.mask).slices
+            levels[inner] = _levels(plain[inner] + speckle[inner])
+    return levels, structure
 
 
 def _levels(ground_levels: Floats) -> Image:
     return cv2.convertScaleAbs(np.maximum(ground_levels, 0)).astype(np.uint8, copy=False)
 
 
-def is_crossed(site: Site, departure: Floats | Image, noise: float, options: FillOptions) -> bool:
-    """Whether a line or an edge runs into the ink from outside: a fill would interrupt it.
-
-    Args:
-        site: The ink and its surroundings.
-        departure: How far each pixel departs from what the fill assumes there, (H, W).
-        noise: The departures' usual deviation, in levels.
-        options: Limits.
-    """
-    return _crossings(site, departure, noise, options)[1]
-
-
-def _crossings(site: Site, departure: Floats | Image, noise: float, options: FillOptions) -> tuple[int, bool]:
-    """How many things lead from outside to the ink, and whether one crosses it."""
-    limit = max(options.outlier_sigmas * noise, options.crossing_levels)
-    departing = (departure > limit) & site.free
-    touching = grown(site.mask, 1)
-    if not (departing & touching).any():
-        return 0, False
-    beyond = max(options.least_crossing, options.px_rings(site.text_height)[1])
-    near = (departing & grown(site.mask, beyond + 2)).view(np.uint8)
-    count, labels = cv2.connectedComponents(near, connectivity=8)
-    contact = np.bincount(labels[touching], minlength=count)[1:]
-    leaves = np.bincount(labels[~grown(site.mask, beyond)], minlength=count)[1:] > 0
-    # a line goes in and comes out again, an edge lies along the ink; a neighbour only touches it
-    if bool((contact > options.longest_hidden * site.text_height).any()):
-        return 1, True  # most of it lies under the ink
-    contact = contact[leaves]
-    count = int(np.count_nonzero(contact))
-    return count, count >= 2 or bool((contact > options.longest_contact * site.text_height).any())
-
-
 def _structure(residual: Floats, ring: NDArray[np.bool_], noise: float, options: FillOptions) -> float:
     """How much of what the surface leaves over is a pattern: more than 1 is no noise."""
-    valid = ring & (np.abs(residual) < options.outlier_sigmas * noise)
-    known = cv2.boxFilter(valid.view(np.uint8), cv2.CV_8U, (7, 7), normalize=False)
-    whole = (known > 0.7 * 7 * 7) & ring
-    if np.count_nonzero(whole) < 50:
+    valid = (ring & (np.abs(residual) < options.outlier_sigmas * noise)).view(np.uint8)
+    known = cv2.boxFilter(valid, cv2.CV_8U, (7, 7), normalize=False)
+    whole = ((known > 0.7 * 7 * 7) & ring).view(np.uint8)
+    if cv2.countNonZero(whole) < 50:
         return 0.0
-    mean = ground.local_mean(residual, valid, 7)
-    spread = float(residual[valid].std())
+    sums = cv2.boxFilter(cv2.copyTo(residual, valid), cv2.CV_32F, (7, 7), normalize=False)
+    kept, spread = (
+        float(cv2.meanStdDev(picture, mask=seen)[1][0, 0])
+        for picture, seen in ((cv2.divide(sums, known, dtype=cv2.CV_32F), whole), (residual, valid))
+    )
     most = options.most_weave if spread > options.loud else options.most_structure
     visible = options.quiet_structure if noise <= options.quiet else options.visible_structure
-    return float(mean[whole].std()) / max(most * spread, visible)
+    return kept / max(most * spread, visible)

@@ -56,6 +56,12 @@ class FillOptions:
     #: On ground of at most so much noise thin lines among them go on under the ink.
     most_crossed: float = 3.0
     curves: CurveOptions = field(default_factory=CurveOptions)
+    #: Most noise of paper that unread letters stand on, the length of what may be one of them and touches the
+    #: ink (boxes are higher than their letters), and the share of the boldest departure near by at which
+    #: letters that blur into each other are told apart.
+    most_paper: float = 3.0
+    letter: float = 1.0
+    bold: float = 0.6
     #: Off for measuring: the bare surface.
     grain: bool = True
     #: The grain is learned from the ring beyond its rim where that holds so many px of the same ground.
@@ -83,6 +89,10 @@ class FillOptions:
             min(max(self.least_near, near), self.most_near),
             self.least_near,
         )
+
+    def px_letters(self, text_height: float) -> int:
+        """Px around the ink in which a letter beside it ends."""
+        return max(round(1.5 * self.letter * text_height), self.px_rings(text_height)[0])
 
     def limit(self, noise: float) -> float:
         """Levels from which on a departure is something else than ground of so much noise."""

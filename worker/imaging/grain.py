@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,8 @@ from worker.job import Image, Mask
 
 #: Ground whose deviation is below this many levels gets no grain: rounding alone is 0.29.
 _LEAST = 0.5
+#: Variance of rounding to whole levels.
+_ROUNDING = 1 / 12
 #: From this deviation on an eye tells woven or printed grain from random noise: the ground's own is copied.
 _VISIBLE = 2.0
 #: Side in px of cells over which a ground may change; their means (and their neighbours') are no grain.
@@ -48,17 +52,19 @@ def grow(residual: Floats, ring: NDArray[np.bool_], mask: Mask, random: np.rando
     if around.size < _FEWEST:
         return None
     few = around[ground.thinned(len(around), _MOST_SAMPLES)]
-    pixels = residual.reshape(-1, 3)
-    distance = ground.largest(pixels[few].T)
+    pixels = residual.reshape(-1, 3).take(few, axis=0)
+    distance = ground.largest(pixels.T)
     limit = 4 * ground.MAD_TO_SIGMA * max(ground.quantile(distance, 0.5), 0.3)
-    few = few[distance < limit]
+    settled = distance < limit
+    few = few.compress(settled)
     if len(few) < _FEWEST:
         return None
-    if _covariance(pixels[few]).diagonal().max() < _LEAST**2:
+    _, deviation = cv2.meanStdDev(pixels.compress(settled, axis=0)[:, None])
+    if deviation.max() ** 2 - _ROUNDING < _LEAST**2:
         return None
     residual = np.asarray(cv2.subtract(residual, _unevenness(residual, ring)), np.float32)
     pixels = residual.reshape(-1, 3)
-    covariance = _covariance(pixels[few])
+    covariance = _covariance(pixels.take(few, axis=0))
     power = float(covariance.diagonal().max())
     if power < _LEAST**2:
         return None
@@ -100,8 +106,9 @@ def removed(noisy: Image, smooth: Image, mask: Mask, seed: tuple[int, ...]) -> N
 
 def _covariance(pixels: Floats) -> NDArray[np.float64]:
     """Of some noise between channels, (N, 3) → (3, 3); rounding to whole levels adds its own again."""
-    apart = pixels - pixels.mean(axis=0)
-    return np.asarray(apart.T @ apart, np.float64) / (len(apart) - 1) - np.eye(3) / 12
+    apart = np.ascontiguousarray(pixels.T)
+    apart -= apart.mean(axis=1)[:, None]
+    return np.asarray(apart @ apart.T, np.float64) / (len(pixels) - 1) - np.eye(3) * _ROUNDING
 
 
 def _drawn(
@@ -114,14 +121,25 @@ def _drawn(
     """Normal noise of that covariance between channels and that softness across and down."""
     values, vectors = np.linalg.eigh(covariance)
     mixing = (vectors * np.sqrt(np.clip(values, 0, None))).astype(np.float32)
-    sheet = random.standard_normal((min(height, _SHEET), min(width, _SHEET), 3), np.float32)
+    white = _white()
+    down, across = min(height, _SHEET), min(width, _SHEET)
+    top, left = random.integers(0, (len(white) - down + 1, len(white) - across + 1)).tolist()
+    sheet = white[top : top + down, left : left + across]
     if max(softness) > 0.2:
-        across, down = (max(sigma, 0.05) for sigma in softness)
-        sheet = cv2.GaussianBlur(sheet, (0, 0), across, sigmaY=down).astype(np.float32)
-        sheet /= max(float(sheet.std()), 1e-6)
+        along, upright = (max(sigma, 0.05) for sigma in softness)
+        sheet = cv2.GaussianBlur(sheet, (0, 0), along, sigmaY=upright).astype(np.float32, copy=False)
+        mixing /= max(float(cv2.meanStdDev(sheet)[1].mean()), 1e-6)
     mixed = cv2.transform(sheet, mixing)
     tiles = (-(-height // _SHEET), -(-width // _SHEET), 1)
     return np.asarray(np.tile(mixed, tiles)[:height, :width], np.float32)
+
+
+@cache
+def _white() -> Floats:
+    """White noise of deviation 1, from which every sheet is a piece."""
+    noise = np.random.default_rng(0).standard_normal((2 * _SHEET, 2 * _SHEET, 3), np.float32)
+    noise.flags.writeable = False
+    return noise
 
 
 def _softness(pixels: Floats, places: NDArray[np.intp], step: int) -> float:
@@ -134,7 +152,7 @@ def _softness(pixels: Floats, places: NDArray[np.intp], step: int) -> float:
         places: Which of them are compared with those `step` further on.
         step: 1 for neighbours in a row, the width for those in a column.
     """
-    one, two = (pixels[each] @ _GREY for each in (places, places + step))
+    one, two = (pixels.take(each, axis=0) @ _GREY for each in (places, places + step))
     power = float(one @ one + two @ two) / 2
     correlation = float(one @ two) / power if power > 0 else 0.0
     return float(np.sqrt(-1 / (4 * np.log(min(correlation, 0.9))))) if correlation > 0.05 else 0.0

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from worker.imaging import ground
 from worker.imaging.ground import Floats
+from worker.imaging.pixels import pieces
+from worker.imaging.site import grown
 from worker.imaging.traces import FINE, End, axis_of, bend, middles, places, straightened
 from worker.job import Mask
 
@@ -70,7 +72,7 @@ class _Seen:
     #: (H, W, 3), and how far it departs from 0, (H, W); 0 where it is not seen or too far from the ink.
     residual: Floats
     departure: Floats
-    #: 255 where it is.
+    #: 1 where it is.
     known: Mask
     mask: Mask
     #: Px from the ink that are looked at.
@@ -110,10 +112,10 @@ def find_ends(
     touching = cv2.copyTo(departing, within(mask, 1)).astype(np.uint8, copy=False)
     if not touching.any():
         return []
-    _, departed, sizes, _ = cv2.connectedComponentsWithStats(departing, connectivity=8)
-    lines = np.asarray(departed, np.int32)
+    lines, sizes = pieces(departing)
     long = sizes[:, (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT)].max(axis=1) >= options.shortest
-    leaving = np.bincount(lines[(departing > 0) & (within(mask, run - 2) == 0)], minlength=len(sizes)) > 0
+    touching = cv2.copyTo(touching, long.take(lines).view(np.uint8)).astype(np.uint8, copy=False)  # no specks
+    beyond = within(mask, run - 2) == 0
     ends: dict[int, list[End]] = {}
     other = 0
     for line, touch, (left, top, right, bottom) in _contacts(touching, lines):
@@ -121,15 +123,15 @@ def find_ends(
         again = next((at for at, end in enumerate(known) if end.is_near(touch)), None)
         if again is not None:
             known[again] = known[again].reaching(touch)
-        elif long[line]:  # and no speck
-            place = places(lines, line, max(left - run, 0), max(top - run, 0), right + run, bottom + run)
-            end = _end(seen, touch, place, options)
-            if end is not None:
-                known.append(replace(end, line=line))
-            elif leaving[line] and not _passes_by(touch, place):
-                if len(touch) > max(options.shortest, options.widest_other * seen.text_height):
-                    return None  # an edge or a stripe; a neighbour only touches the ink
-                other += len(touch)
+            continue
+        place = places(lines, line, max(left - run, 0), max(top - run, 0), right + run, bottom + run)
+        end = _end(seen, touch, place, options)
+        if end is not None:
+            known.append(replace(end, line=line))
+        elif (lines[beyond] == line).any() and not _passes_by(touch, place):
+            if len(touch) > max(options.shortest, options.widest_other * seen.text_height):
+                return None  # an edge or a stripe; a neighbour only touches the ink
+            other += len(touch)
     if other > options.most_other * seen.text_height:
         return None
     return [end for each in ends.values() for end in _foremost(each)]
@@ -139,10 +141,8 @@ def _contacts(
     touching: Mask, lines: NDArray[np.int32]
 ) -> Iterator[tuple[int, Floats, tuple[int, int, int, int]]]:
     """Where something touches the ink: which line it is of, its pixels, and their box."""
-    count, components, stats, _ = cv2.connectedComponentsWithStats(touching, connectivity=8)
-    contacts = np.asarray(components, np.int32)
-    for contact in range(1, count):
-        left, top, width, height, _ = stats[contact].tolist()
+    contacts, stats = pieces(touching)
+    for contact, (left, top, width, height, _) in enumerate(stats[1:].tolist(), 1):
         box = (left, top, left + width, top + height)
         touch = places(contacts, contact, *box)
         yield int(lines[int(touch[0, 1]), int(touch[0, 0])]), touch, box
@@ -176,41 +176,48 @@ def _passes_by(touch: Floats, place: Floats) -> bool:
 
 def _end(seen: _Seen, touch: Floats, place: Floats, options: CurveOptions) -> End | None:
     """The line that some departing pixels make near where they touch the ink, if they make one."""
-    contact, touch = touch, touch.mean(axis=0)
+    contact, touch = touch, _middle(touch)
     thickest = max(options.least_thickest, options.thickest * seen.text_height)
-    away = np.hypot(*(place - touch).T)
+    apart = place - touch
+    away = np.einsum("ij,ij->i", apart, apart)
     for reach in (
         seen.run,
         0.6 * seen.run,
         max(0.3 * seen.run, options.shortest + 2),
     ):  # further out it may meet others
-        place, away = place[away <= reach], away[away <= reach]
+        inner = away <= reach**2
+        place, away = place.compress(inner, axis=0), away.compress(inner)
         if not len(place):
             return None
-        attached = _attached(place, place[away.argmin()])
-        place, away = place[attached], away[attached]
-        weights = seen.departure[place[:, 1].astype(np.intp), place[:, 0].astype(np.intp)]
+        attached = _attached(place, int(away.argmin()))
+        place, away = place.compress(attached, axis=0), away.compress(attached)
+        columns, rows = place.astype(np.intp).T
+        weights = seen.departure[rows, columns]
         shape = axis_of(place, weights)
         if shape is None:
             return None
         _, axis, long, thick = shape
         if thick > thickest or long < max(options.shortest, options.elongation * thick):
             continue
-        if len(contact) > options.longest_contact * thick + 4 or np.ptp(contact @ axis) > _ALONG * long:
+        along = contact @ axis
+        if len(contact) > options.longest_contact * thick + 4 or along.max() - along.min() > _ALONG * long:
             return None  # it lies along the ink
         return _followed(seen, contact, place, weights, shape, options)
     return None
 
 
-def _attached(place: Floats, start: Floats) -> NDArray[np.bool_]:
+def _middle(place: Floats) -> Floats:
+    return np.asarray(np.add.reduce(place) / np.float32(len(place)), np.float32)
+
+
+def _attached(place: Floats, start: int) -> NDArray[np.bool_]:
     """Which pixels hang together with one of them."""
-    corner = place.min(axis=0)
-    columns, rows = (place - corner).astype(np.intp).T
+    columns, rows = place.astype(np.intp).T
+    columns, rows = columns - columns.min(), rows - rows.min()
     picture = np.zeros((int(rows.max()) + 1, int(columns.max()) + 1), np.uint8)
     picture[rows, columns] = 1
-    labels = np.asarray(cv2.connectedComponents(picture, connectivity=8)[1])
-    column, row = (start - corner).astype(int).tolist()
-    return np.asarray(labels[rows, columns] == labels[row, column], np.bool_)
+    labels = np.asarray(cv2.connectedComponents(picture, connectivity=8)[1])[rows, columns]
+    return np.asarray(labels == labels[start], np.bool_)
 
 
 def _followed(
@@ -233,7 +240,7 @@ def _followed(
         centre, axis, turn = straightened(middle, weight, centre, axis)
         if abs(turn) < _STRAIGHT:
             break
-    touch = contact.mean(axis=0)
+    touch = _middle(contact)
     axis = axis if axis @ (touch - centre) > 0 else -axis
     frame = np.array((axis, (-axis[1], axis[0])), np.float32)
     curve = bend(np.asarray((trace - centre) @ frame.T, np.float32))
@@ -261,7 +268,7 @@ def _profile(
     corners = centre + np.array([(x, a + x * (b + x * c)) for x in ends], np.float32) @ frame
     left, top = np.maximum(np.floor(corners.min(axis=0)) - half - 1, 0).astype(int).tolist()
     right, bottom = (np.ceil(corners.max(axis=0)) + half + 2).astype(int).tolist()
-    place = places(seen.known, 255, left, top, right, bottom)
+    place = places(seen.known, 1, left, top, right, bottom)
     along, across = frame @ (place - centre).T
     across -= a + along * (b + along * c)
     used = (along > ends[0]) & (along <= ends[1] - 2) & (np.abs(across) < half)
@@ -282,5 +289,5 @@ def _profile(
 
 
 def within(mask: Mask, px: int) -> Mask:
-    """What lies within so many px (diagonally too) of a mask."""
-    return cv2.dilate(mask, np.ones((2 * px + 1, 2 * px + 1), np.uint8)).astype(np.uint8, copy=False)
+    """1 for what lies within so many px (diagonally too) of a mask, 0 elsewhere."""
+    return grown(mask, px).view(np.uint8)

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging.boxes import moved, padded, paste
 from worker.imaging.plan import Hole
 from worker.imaging.quads import filled
-from worker.imaging.site import Site, grown
+from worker.imaging.site import Site
 from worker.job import Box, Image, Mask, Polygon, Region
-
-#: Share of the text's height over which an unread letter may touch the ink.
-_LETTERS_SIDE = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,21 +66,6 @@ class PageText:
         return Site(
             box, rgb[box.slices], moved(hole.mask, hole.box, box), free, free & (kept == 0), text_height
         )
-
-    def without_unread(self, site: Site) -> Site | None:
-        """A site whose ground leaves out what stands there unread; None if nothing, or mostly that, does.
-
-        What touches the ink over more than a letter's side is no letter, but an edge or a line under it.
-        """
-        letters = self.unread.over(site.box)
-        unread = letters > 0
-        count, components = cv2.connectedComponents(letters, connectivity=8)
-        contact = np.bincount(np.asarray(components)[unread & grown(site.mask, 1)], minlength=count)
-        if contact.max(initial=0) > _LETTERS_SIDE * site.text_height:
-            return None
-        free = site.blank & ~unread  # text that stays is no ground either
-        around = [np.count_nonzero(ground) for ground in (site.free, free)]
-        return replace(site, free=free, blank=free) if around[0] > around[1] else None
 
 
 def _extents(polygons: Sequence[Polygon]) -> NDArray[np.intp]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from worker.imaging.boxes import ink_box, inside, moved, on_page, padded
 from worker.imaging.composite import feathered
-from worker.imaging.fill import fill_drawing, fill_ground
+from worker.imaging.fill import fill_drawing, fill_ground, fill_paper
 from worker.imaging.pattern import continue_pattern, is_spotted
 from worker.imaging.placed import PageText
 from worker.imaging.plan import Hole, PlanOptions, Route
@@ -19,9 +19,6 @@ from worker.imaging.texture import Cloth
 from worker.imaging.tiles import Tiles
 from worker.imaging.windows import plan_windows
 from worker.job import Box, Image, Patch, Polygon, Region, TextBlock
-
-#: Deviation in levels of the ground that letters stand on, where those were not read.
-_PAPER = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +102,7 @@ def _erase_block(
     for hole in lines:
         found = _fill(rgb, hole, block.text_height, text, options) if len(lines) > 1 else None
         if found is None:
-            holes.append(hole)
+            holes.append(replace(hole, alpha=hole.mask))  # the answer goes on where the page begins
             routes[hole.line] = Route.NETWORK
         else:
             patches.append(found[0])
@@ -157,8 +154,9 @@ def _fill(
     if continued is not None:
         return continued
     ground = fill_drawing(site, options.fill)
-    if ground is None and (lettered := text.without_unread(site)) is not None:
-        ground = fill_ground(lettered, replace(options.fill, most_noise=_PAPER, most_crossed=0.0))
+    if ground is None:
+        site = text.site(rgb, ink, options.fill.px_letters(text_height), text_height)
+        ground = fill_paper(site, text.unread.over(site.box), options.fill)
         if ground is not None and is_spotted(site, ground, options.pattern):
             ground = None
     if ground is not None:

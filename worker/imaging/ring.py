@@ -10,16 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging import ground
+from worker.imaging.boxes import ink_box, padded
 from worker.imaging.cells import Cells
 from worker.imaging.fill_options import FillOptions
 from worker.imaging.ground import Floats, Surface
-from worker.imaging.site import Site, roughness
+from worker.imaging.pixels import level_at, level_counts
+from worker.imaging.site import Site
 from worker.job import Image, Mask
 
 #: Ring pixels that a surface is judged on, and fewer that tell nothing.
 _MOST_JUDGED, _FEWEST = 3000, 60
-#: Such pixels that tell whether there is any hope.
-_HINTS = 400
+#: Such pixels that a surface is fitted to: more change it by less than a hundredth of a level.
+_MOST_FITTED = 1000
+#: Such pixels that tell whether there is any hope, and those whose neighbours tell the noise.
+_HINTS, _MOST_COMPARED = 400, 8000
 
 
 def px_away(mask: Mask) -> Floats:
@@ -47,11 +51,12 @@ class Ring:
             return None
         places = places[ground.thinned(len(places), most)]
         rows, columns = np.divmod(places.astype(np.int32), np.int32(site.box.width))
-        return cls(site, places, rows, columns, site.pixels[rows, columns], away[rows, columns])
+        colours = np.ascontiguousarray(site.pixels).reshape(-1, 3).take(places, axis=0)
+        return cls(site, places, rows, columns, colours, away.take(places))
 
     def points(self, order: int) -> ground.Points:
         """Some of it, for surfaces of that order and lower ones."""
-        few = ground.thinned(len(self.places))
+        few = ground.thinned(len(self.places), _MOST_FITTED)
         colours = self.colours[few].astype(np.float32)
         return ground.Points.of(self.columns[few], self.rows[few], colours, order)
 
@@ -65,7 +70,7 @@ class Ring:
     def _first(self, surfaces: Sequence[Surface], px: int, options: FillOptions) -> Surface | None:
         near = self.away <= px
         rows, columns = self.rows[near], self.columns[near]
-        colours = self.colours[near].astype(np.float32)
+        colours = self.colours.compress(near, axis=0).astype(np.float32)
         rim = self.away[near] <= options.least_near
         cells = None
         for surface in surfaces:
@@ -83,9 +88,24 @@ class Ring:
         return None
 
 
-def is_rough(site: Site, away: Floats, options: FillOptions) -> bool:
+def is_rough(site: Site, options: FillOptions) -> bool:
     """Whether neighbouring pixels of the ink's rim differ more than a smooth ground's noise lets them."""
-    return roughness(site.pixels, (away <= options.least_near) & site.free) > options.most_roughness
+    return roughness(site, options.least_near) > options.most_roughness
+
+
+def roughness(site: Site, px: int) -> float:
+    """Deviation in levels of the noise beside the ink, as neighbouring pixels tell it; high on patterns."""
+    box = padded(ink_box(site.mask), px, site.mask)
+    pixels, ring = site.pixels[box.slices], site.ring(px)[box.slices]
+    every = max(1, ring.size // _MOST_COMPARED)
+    most = 0
+    for one, other in ((np.s_[:-1:every], np.s_[1::every]), (np.s_[::every, :-1], np.s_[::every, 1:])):
+        pairs = (ring[one] & ring[other]).view(np.uint8)
+        if not pairs.any():
+            continue
+        steps = cv2.transform(cv2.absdiff(pixels[one], pixels[other]), np.ones((1, 3), np.float32))
+        most = max(most, level_at(level_counts(steps.astype(np.uint8, copy=False), pairs), 0.5))
+    return most / 3 * ground.MAD_TO_SIGMA / 2**0.5
 
 
 def is_hopeless(site: Site, away: Floats, options: FillOptions) -> bool:
@@ -111,11 +131,20 @@ def is_flat(plain: Surface, points: ground.Points, options: FillOptions) -> bool
     )
 
 
-def candidates(plain: Surface, points: ground.Points, options: FillOptions) -> list[Surface]:
-    """Surfaces of rising order that leave no more than the noise; a lower order's misfit is no noise."""
+def candidates(
+    plain: Surface, points: ground.Points, options: FillOptions, *, again: bool = True
+) -> list[Surface]:
+    """Surfaces of rising order that leave no more than the noise; a lower order's misfit is no noise.
+
+    Args:
+        plain: The one of order 0.
+        points: What they are fitted to.
+        options: Limits.
+        again: Whether a second start is worth while where two grounds share the ring.
+    """
     if plain.inliers > 0.9 and points.is_level(plain, options.level):
         return [plain]
-    highest = ground.fit(points, options.highest_order)
+    highest = ground.fit(points, options.highest_order, again=again)
     curved = ground.lowered(points, highest, 2)
     surfaces = [plain if _as_good(plain, curved) else ground.lowered(points, curved, 1), curved]
     if curved.misfit > options.clean:

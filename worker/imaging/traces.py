@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +22,8 @@ _FEWEST = 4
 _CURVED, _CLEARER = 12, 0.5
 #: Px that two ends' cross sections may lie off the circle through them, on average.
 _ON_CIRCLE = 0.5
+#: Times that by which single ones may lie astray.
+_ASTRAY = 2.0
 #: Parts of a px that a line's cross section is known at.
 FINE = 2
 #: Two contacts of a line that goes on in the same direction within this cosine are one end.
@@ -58,7 +61,7 @@ class End:
 
     def is_near(self, contact: Floats) -> bool:
         """Whether its line touches the ink at this contact too, a little further back."""
-        along, aside = self._from(contact.mean(axis=0))
+        along, aside = self._from(np.add.reduce(contact) / np.float32(len(contact)))
         return abs(aside) <= self.half and -2 * self.half <= along <= 0 and len(self.trace) > 3 * self.half
 
     def reaching(self, contact: Floats) -> End:
@@ -84,8 +87,10 @@ class End:
 
 def places(picture: NDArray[np.integer], value: int, left: int, top: int, right: int, bottom: int) -> Floats:
     """Columns and rows of the pixels in part of a picture that have a value, (N, 2)."""
-    rows, columns = np.nonzero(picture[top:bottom, left:right] == value)
-    return np.stack([columns + left, rows + top], axis=1).astype(np.float32)
+    found = cv2.findNonZero((picture[top:bottom, left:right] == value).view(np.uint8))
+    if found is None:
+        return np.empty((0, 2), np.float32)
+    return np.asarray(found.reshape(-1, 2) + np.array((left, top)), np.float32)
 
 
 def axis_of(place: Floats, weights: Floats) -> tuple[Floats, Floats, float, float] | None:
@@ -100,7 +105,8 @@ def axis_of(place: Floats, weights: Floats) -> tuple[Floats, Floats, float, floa
     angle = 0.5 * math.atan2(2 * xy, xx - yy)
     axis = np.array((math.cos(angle), math.sin(angle)), np.float32)
     least = (xx + yy) / 2 - math.hypot((xx - yy) / 2, xy)
-    return centre, axis, float(np.ptp(apart @ axis)) + 1, math.sqrt(12 * max(least, 1 / 12))
+    along = apart @ axis
+    return centre, axis, float(along.max() - along.min()) + 1, math.sqrt(12 * max(least, 1 / 12))
 
 
 def middles(
@@ -121,7 +127,8 @@ def middles(
     """
     across = np.array((axis, (-axis[1], axis[0])), np.float32)
     along, off = across @ (place - centre).T
-    first, count = math.floor(along.min()), int(np.ptp(along)) + 2
+    low, high = float(along.min()), float(along.max())
+    first, count = math.floor(low), int(high - low) + 2
     section = (along - first).astype(np.intp)
     total = np.bincount(section, weights, count)
     there, aside = across @ (hidden - centre).T
@@ -176,13 +183,18 @@ def circle(seen: Floats, length: float) -> tuple[float, float, float] | None:
     Returns:
         a, b and c of y = a + b x + c (x² + y²), in px.
     """
-    x, y = (seen / np.float32(length)).T.astype(np.float64)
-    terms = np.stack([np.ones_like(x), x, x * x + y * y])
-    found = least_squares.solve(terms, y[None], None)[:, 0]
-    a, b, c = found.tolist()
-    # the equation's remainder to distance: its slope across the way
-    off = (y - found @ terms) / np.maximum(np.hypot(b + 2 * c * x, 2 * c * y - 1), 1e-6) * length
-    return (a * length, b, c / length) if float(off @ off) <= _ON_CIRCLE**2 * len(off) else None
+    for _ in range(2):
+        x, y = (seen / np.float32(length)).T.astype(np.float64)
+        terms = np.stack([np.ones_like(x), x, x * x + y * y])
+        found = least_squares.solve(terms, y[None], None)[:, 0]
+        a, b, c = found.tolist()
+        # the equation's remainder to distance: its slope across the way
+        off = (y - found @ terms) / np.maximum(np.hypot(b + 2 * c * x, 2 * c * y - 1), 1e-6) * length
+        usual = math.sqrt(float(off @ off) / len(off))
+        if usual <= _ON_CIRCLE:
+            return a * length, b, c / length
+        seen = seen.compress(np.abs(off) <= _ASTRAY * usual, axis=0)  # the last ones are often cut off aslant
+    return None
 
 
 def beside(curve: tuple[float, float, float], x: Floats) -> Floats | None:

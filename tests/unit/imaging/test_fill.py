@@ -13,7 +13,7 @@ from worker.imaging.fill_options import FillOptions
 from worker.imaging.plan import Route
 from worker.imaging.preprocess import prepare
 from worker.imaging.site import Site
-from worker.job import Box, Image, Region
+from worker.job import Box, Image, Region, TextLine
 
 
 def glow(width: int, height: int, left: int, radius: float) -> Image:
@@ -90,3 +90,46 @@ def test_a_line_that_ends_under_the_ink_fades_out() -> None:
     assert strongest[-3:].min() > 60  # where it goes in
     assert strongest[:8].max() <= 6
     assert added[mask > 0].max() > 60 > 6 >= added[50:110, 60:190].max()
+
+
+PAPER = (216, 206, 214)
+
+
+def paper(gap: int) -> tuple[Image, TextLine]:
+    """Grainy paper, a line that was read and right under it a row that was not, and crumbs of one above."""
+    page, read = inked(flat(420, 160, PAPER), 60, 50, "ABMWHQEKRS", scale=0.7)
+    below = int(read.polygon[2, 1]) + gap
+    page, _ = inked(page, 40, below, "B2390 6MTH(6/12/18MTH)", scale=0.7, thickness=1)
+    for left in (70, 120, 200):
+        cv2.line(page, (left, 46), (left + 12, 47), (20, 20, 20), 1, cv2.LINE_AA)
+    noise = np.random.default_rng(1).normal(0, 1.5, page.shape)
+    return (page + noise).clip(0, 255).round().astype(np.uint8), read
+
+
+@pytest.mark.parametrize("gap", [-7, -6, -5])
+def test_paper_is_filled_beside_letters_that_nobody_read(gap: int) -> None:
+    page, read = paper(gap)
+    block = block_of(read)
+    region = find_region(page, block)
+    prepared = prepare(page, (block,), (region,), (256,))
+    assert prepared.routes[block.id] == (Route.FILL,)
+    erased = cv2.blur(composite(page, prepared.fills), (5, 5))[region.box.slices]
+    inner = cv2.erode(region.mask, np.ones((7, 7), np.uint8)) > 0
+    assert np.abs(erased[inner].astype(int) - PAPER).max() <= 4
+
+
+@pytest.mark.parametrize(
+    ("corner", "opposite", "thickness"),
+    [((150, 0), (419, 159), -1), ((0, 62), (419, 66), -1), ((180, 20), (360, 90), 5)],
+    ids=["edge", "rule", "frame"],
+)
+def test_paper_is_not_filled_where_something_drawn_goes_on(
+    corner: tuple[int, int], opposite: tuple[int, int], thickness: int
+) -> None:
+    page, read = paper(-6)
+    drawn = page.copy()
+    cv2.rectangle(drawn, corner, opposite, (60, 90, 150), thickness)
+    drawn[(page < 120).all(axis=2)] = page[(page < 120).all(axis=2)]  # letters stand on top
+    block = block_of(read)
+    prepared = prepare(drawn, (block,), (find_region(drawn, block),), (256,))
+    assert prepared.routes[block.id] != (Route.FILL,)

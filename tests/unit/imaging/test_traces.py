@@ -97,6 +97,16 @@ def test_no_circle_runs_through_ends_that_wind() -> None:
     assert circle(np.concatenate([one, two]).astype(np.float32), 60.0) is None
 
 
+def test_a_circle_is_found_although_cross_sections_at_its_ends_are_astray() -> None:
+    x = np.concatenate([np.linspace(-15, 0, 12), np.linspace(60, 75, 12)])
+    seen = np.stack([x, 200 - np.sqrt(200**2 - (x - 30) ** 2)], axis=1)
+    seen[[0, -1], 1] += (2.5, -2.0)
+    a, b, c = circle(seen.astype(np.float32), 60.0) or (np.nan, np.nan, np.nan)
+    middle = beside((a, b, c), np.array([30.0], np.float32))
+    assert middle is not None
+    assert abs(float(middle[0])) < 0.3
+
+
 def test_a_bend_is_one_only_where_it_is_clear() -> None:
     along = np.arange(24, dtype=np.float32)
     straight = np.stack([along, 0.1 * np.sin(7 * along)], axis=1).astype(np.float32)
