@@ -192,6 +192,7 @@ GROUNDS: Mapping[str, Ground] = {
     "plaid, stripes q85": Ground(lambda: iter((*_striped(), *_checked())), jpeg=85),
     "knit, linen, wood": Ground(_cloth),
     "photographs": Ground(_photographs),
+    "photographs q85": Ground(_photographs, jpeg=85),
 }
 
 

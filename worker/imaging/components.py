@@ -15,6 +15,7 @@ from worker.imaging.pixels import (
     beyond,
     both,
     box_of,
+    counted,
     either,
     less,
     level_at,
@@ -141,7 +142,7 @@ def _kinds(
     core_of_line = filled([grown(scene.quad, core, core, scene.frame)], on_page(box, scene.crop))
     # which of four areas a pixel lies in, as bits: one pass counts each component's pixels for all of them
     places = (both(inside, allowed) & 1) | (bold & 2) | (~allowed & 4) | (core_of_line & 8)
-    inked = np.flatnonzero(candidates != 0)
+    inked = (candidates.ravel() != 0).nonzero()[0]
     cells = labels.ravel()[inked] * 16 + places.ravel()[inked]
     counts = np.bincount(cells, minlength=16 * count).reshape(count, 16)
     area, own, strong, own_strong, outside, in_core = _SUMS @ counts.T.astype(np.float32)
@@ -170,7 +171,7 @@ def _side_of_ink(scene: Scene, looks: Looks, settled: Mask, unsure: Mask) -> Mas
         return None
     off = scene.pixels[rows, columns].astype(np.float32) - looks.plain[rows, columns]
     # the first principal axis: ink on two sides of the ground lies at its two ends
-    axis = np.linalg.eigh(off.T @ off)[1][:, -1].astype(np.float32)
+    axis = np.asarray(cv2.eigen(off.T @ off)[2][0], np.float32)
     certain = settled[rows, columns] > 0
     if np.count_nonzero(certain) < _SETTLED * len(rows):
         certain[:] = True
@@ -210,11 +211,11 @@ def _on_other_side(scene: Scene, looks: Looks, ink: Mask, options: MaskOptions) 
 
 def _hugging(strokes: Mask, beside: Mask, halo: int) -> Mask:
     """Components beside the strokes that hardly reach further from them than an outline does."""
+    outer = less(beside, widened(strokes, square(halo)))
+    if not cv2.countNonZero(outer):
+        return beside
     count, labels = parts(beside)
-    area, far = (
-        np.bincount(labels[part > 0], minlength=count)
-        for part in (beside, less(beside, widened(strokes, square(halo))))
-    )
+    area, far = (counted(labels, part, count) for part in (beside, outer))
     return those((area > 0) & (far < _MOST_FAR * area), labels)
 
 

@@ -32,6 +32,9 @@ _QUANTILE_POINTS = 4000
 #: no second start.
 _PLAUSIBLE, _ENOUGH = 12.0, 0.75
 _FAR_OFF = 4.0
+#: Ground is nearly one colour where half of its points depart from that by so few levels at most, and such a
+#: share of all by no more than noise or a gradient of that kind would.
+_NEAR, _NEARLY_ALL = 20.0, 0.9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,8 +86,7 @@ class Surface:
         """The same, rounded to whole levels."""
         low, high = (np.rint(limit.clip(0, 255)) for limit in self._limits(width, height))
         if (low == high).all():
-            row = np.tile(low.astype(np.uint8), width)  # whole rows are copied faster than single colours
-            return np.tile(row, (height, 1)).reshape(height, width, 3)
+            return sheet(low.astype(np.uint8), width, height)
         plain = self.over(width, height)
         if not low.all():
             np.maximum(plain, 0, out=plain)
@@ -128,12 +130,13 @@ class Points:
         return bool(np.abs(trend).max() <= slope)
 
 
-def fit(points: Points, order: int) -> Surface:
+def fit(points: Points, order: int, *, again: bool = True) -> Surface:
     """Fits a surface robustly: what does not lie on it (ink, edges) has no say.
 
     Args:
         points: Where the ground was seen; made for this order or a higher one.
         order: 0 one colour, 1 a plane, 2 and more curved gradients.
+        again: Whether to start once more at the commonest colour where too little lies on it.
     """
     channels = points.channels
     if order == 0:
@@ -147,7 +150,7 @@ def fit(points: Points, order: int) -> Surface:
         coefficients, distance = least_squares.reweighted(
             terms, channels, least_squares.solve(terms, channels, None)
         )
-        if _share(distance) < _ENOUGH:  # two grounds: settle on the commoner one
+        if again and _share(distance) < _ENOUGH:  # two grounds: settle on the commoner one
             start = np.zeros_like(coefficients)
             start[0] = _mode(channels)
             other, its_distance = least_squares.reweighted(terms, channels, start)
@@ -192,7 +195,23 @@ def surface_of(x: NDArray[np.integer], y: NDArray[np.integer], colours: Image, f
     red, green, blue = (channel == level for channel, level in zip(channels, middle, strict=True))
     if np.count_nonzero(red & green & blue) >= flat * len(colours):
         return Surface(0, middle[None], (0.0, 0.0), 1.0, sigma=0.0, inliers=1.0, misfit=0.0)
-    return fit(Points.of(x, y, colours.astype(np.float32), 2), 2)
+    points = Points.of(x, y, colours.astype(np.float32), 2)
+    distance = largest(points.channels - middle[:, None])
+    limit, typical = least_squares.spread(distance)
+    if typical > _NEAR or np.count_nonzero(distance <= limit) < _NEARLY_ALL * len(colours):
+        return fit(points, 2)
+    start = np.zeros((len(points.terms), 3))  # nearly one colour: what is far from it is none of the ground
+    start[0] = middle
+    coefficients, distance = least_squares.trimmed(points.terms, points.channels, start, distance)
+    return _surface(points, 2, coefficients, distance)
+
+
+def sheet(colour: Image, width: int, height: int) -> Image:
+    """One colour, (3,), everywhere: (height, width, 3)."""
+    levels = np.empty((height, width, 3), np.uint8)
+    levels[:1] = colour
+    levels[1:] = levels[:1]  # whole rows are copied faster than single colours
+    return levels
 
 
 def largest(residuals: NDArray[np.floating]) -> Floats:
@@ -224,7 +243,7 @@ def quantile(values: NDArray[Any], share: float) -> float:
 
 def _share(distance: Floats) -> float:
     """Share of the points that could be ground."""
-    return float((distance <= _PLAUSIBLE).mean())
+    return np.count_nonzero(distance <= _PLAUSIBLE) / len(distance)
 
 
 def _median(channels: NDArray[Any]) -> NDArray[np.float64]:
@@ -236,11 +255,10 @@ def _median(channels: NDArray[Any]) -> NDArray[np.float64]:
 
 def _mode(channels: NDArray[np.float64]) -> NDArray[np.float64]:
     """The commonest colour: the mean of the fullest of 8³ cells and its surroundings."""
-    colours = channels.T
-    cells = (colours / 32).astype(np.intp)
-    fullest = np.bincount((cells[:, 0] * 8 + cells[:, 1]) * 8 + cells[:, 2]).argmax()
+    red, green, blue = (channels / 32).astype(np.intp)
+    fullest = int(np.bincount((red * 8 + green) * 8 + blue).argmax())
     centre = (np.array([fullest // 64, fullest // 8 % 8, fullest % 8], np.float32) + 0.5) * 32
-    return np.asarray(np.median(colours[np.abs(colours - centre).max(axis=1) <= 24], axis=0), np.float64)
+    return _median(channels.compress(np.abs(channels - centre[:, None]).max(axis=0) <= 24, axis=1))
 
 
 def thinned(count: int, most: int = MOST_POINTS) -> slice:

@@ -34,6 +34,9 @@ _SHADED_WITHIN, _SHADE, _SHADE_OF = 0.25, 6.0, 0.4
 _COUNTED = 8000
 #: Pieces along the line of which all but one must agree about that.
 _PARTS = 4
+#: A halo stands out from the ground so many px further out; the narrowest that is sought, and the least share
+#: of a window that tells the ground.
+_FURTHER, _NARROW, _LEAST_GROUND = 4, 3, 0.02
 
 
 def plain_rim(scene: Scene, ink: Mask, area: Mask, options: MaskOptions) -> int:
@@ -86,6 +89,55 @@ def shade(scene: Scene, ink: Mask, options: MaskOptions) -> int:
     return 1 + int(shaded.argmin()) if shaded[0] else 0
 
 
+def halo_width(scene: Scene, ink: Mask, area: Mask, limit: float) -> int:
+    """How many px round the ink the ground departs on the mean from the ground a little further out.
+
+    Only what does so all along the line counts, its soft edge, outline or shadow: a light behind a part of it
+    does not.
+
+    Args:
+        scene: The line.
+        ink: Its ink.
+        area: Where the ground is looked at.
+        limit: Levels up to which a mean may depart.
+    """
+    apart = np.asarray(cv2.distanceTransform(inverted(ink), cv2.DIST_C, 3), np.float32)
+    sought = _NARROW
+    width = found = _halo_within(scene, apart, area, limit, sought)
+    while width > 1 and sought < _SHADED_WITHIN * scene.text_height:
+        sought *= 2
+        width = _halo_within(scene, apart, area, limit, sought)
+        found = max(found, width)
+    return found
+
+
+def _halo_within(scene: Scene, apart: NDArray[np.float32], area: Mask, limit: float, sought: int) -> int:
+    far = both(area, np.asarray(cv2.inRange(apart, sought + 1, sought + _FURTHER), np.uint8))
+    # the ground's local mean needs every other pixel only
+    sparse, side = np.ascontiguousarray(far[::2, ::2]), sought + _FURTHER + 1
+    colours = cv2.copyTo(np.ascontiguousarray(scene.pixels[::2, ::2]), sparse)
+    share, ground = (
+        cv2.boxFilter(levels, cv2.CV_32F, (side, side), borderType=cv2.BORDER_CONSTANT)
+        for levels in (sparse, colours)
+    )
+    near = both(area, np.asarray(cv2.inRange(apart, 1, sought), np.uint8))
+    columns, rows = some_of(near, _COUNTED)
+    weight = share[rows // 2, columns // 2] / 255
+    told = weight > _LEAST_GROUND
+    columns, rows, weight = columns[told], rows[told], weight[told]
+    if not rows.size:
+        return 0
+    off = scene.pixels[rows, columns] - ground[rows // 2, columns // 2] / weight[:, None]
+    cells = _part(scene, columns, rows) * (sought + 1) + apart[rows, columns].astype(np.intp)
+    count = np.bincount(cells, minlength=_PARTS * (sought + 1)).reshape(_PARTS, -1, 1)[:, 1:]
+    total = np.stack([np.bincount(cells, levels, _PARTS * (sought + 1)) for levels in off.T], axis=-1)
+    total = total.reshape(_PARTS, -1, 3)[:, 1:]
+    mean = total.sum(axis=0) / np.maximum(count.sum(axis=0), 1)
+    agreeing = (total * mean).sum(axis=-1) > 0.5 * (mean**2).sum(axis=-1) * count[..., 0]
+    departs = (np.abs(mean).max(axis=-1) > limit) & (agreeing.sum(axis=0) >= _PARTS - 1)
+    return sought if departs.all() else int(departs.argmin())
+
+
 def all_along(
     scene: Scene, columns: NDArray[np.intp], rows: NDArray[np.intp], levels: NDArray[np.floating]
 ) -> bool:
@@ -128,6 +180,28 @@ def without_lights(scene: Scene, ink: Mask, bold: Mask, allowed: Mask, options: 
     stray = _stray(scene, strokes, beside, either(allowed, ink), options)
     lights = cv2.morphologyEx(stray, cv2.MORPH_OPEN, broad).astype(np.uint8)
     return less(ink, both(widened(lights, square(1)), stray))
+
+
+def hugged(scene: Scene, strokes: Mask, beside: Mask, area: Mask, options: MaskOptions) -> int:
+    """How many px round the strokes something lies in all pieces of the line but one, on the widest side."""
+    beside = less(both(beside, area), strokes)
+    apart = np.asarray(cv2.distanceTransform(inverted(strokes), cv2.DIST_L2, 3), np.float32)
+    farthest = min(int(options.reach * scene.text_height) + 1, 254)
+    step = np.asarray(cv2.convertScaleAbs(apart, alpha=1, beta=0.49), np.uint8)
+    area, found = less(area, strokes), 0
+    for side in _sides(apart):
+        columns, rows = some_of(both(area, side), _COUNTED // 4)
+        if not rows.size:
+            continue
+        cells = _part(scene, columns, rows) * 256 + step[rows, columns]
+        count, departing = (
+            np.bincount(chosen, minlength=_PARTS * 256).reshape(_PARTS, 256)
+            for chosen in (cells, cells[beside[rows, columns] > 0])
+        )
+        usual = (departing >= _HALO_SHARE * count).sum(axis=0) >= _PARTS - 1
+        usual[:2], usual[farthest + 1 :] = True, False
+        found = max(found, int(usual.argmin()) - 1)
+    return found
 
 
 def clinging(scene: Scene, strokes: Mask, beside: Mask, allowed: Mask, options: MaskOptions) -> Mask:

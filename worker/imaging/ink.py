@@ -15,6 +15,7 @@ import numpy as np
 from worker.imaging import ground
 from worker.imaging.components import STRONG, Looks, components
 from worker.imaging.halo import all_along, plain_rim, shade, without_lights
+from worker.imaging.lights import Ground, with_shapes
 from worker.imaging.ownership import shared_out
 from worker.imaging.pixels import (
     beyond,
@@ -46,8 +47,8 @@ class Ink:
     mask: Mask
     #: How far each pixel departs from the ground, in levels.
     departure: Image
-    #: JPEG's ripples around the ink.
-    ripples: Mask
+    #: Everything that departs from the ground, or is unlike it.
+    candidates: Mask
     #: Deviation of the ground's noise, in levels.
     noise: float
     #: Pixels that belong to other lines.
@@ -63,10 +64,30 @@ class Ink:
     doubtful: bool = False
     #: Levels up to which a departure may be the ground's noise.
     faint: float = 0.0
+    #: Whether the ground is no surface but has shapes of its own.
+    shaped: bool = False
+
+    def with_ripples(self, mask: Mask, options: MaskOptions) -> Mask:
+        """A mask with JPEG's ripples: faint departures near the ink on clean ground.
+
+        As far as they are not the ripples of something else.
+        """
+        weakest = max(3.5 * self.noise, options.ripple)
+        if weakest >= options.least_departure:
+            return mask
+        faint = less(less(beyond(self.departure, weakest), beyond(self.departure, STRONG - 1)), self.foreign)
+        if not cv2.countNonZero(less(faint, mask)):
+            return mask
+        faint = both(faint, widened(self.mask, square(options.ripple_px)))
+        if not cv2.countNonZero(less(faint, mask)):
+            return mask
+        other = widened(less(self.candidates, self.mask), square(2))
+        strong = widened(less(beyond(self.departure, STRONG), self.mask), square(3))
+        return either(mask, less(faint, both(other, strong)))
 
     def faint_end(self, scene: Scene, mask: Mask, options: MaskOptions) -> int:
         """How many px of a shadow's end lie outside a mask: no pixel shows it, all together do."""
-        if self.plain is None or self.noise > options.noisy:
+        if self.plain is None or self.shaped or self.noise > options.noisy:
             return 0
         for px in range(options.longest_end):
             wider = widened(mask, _RIM[px % 2])
@@ -85,52 +106,77 @@ class Ink:
 
 def departures(scene: Scene, ring_reach: float, ink_reach: float, options: MaskOptions) -> Ink | None:
     """Ink on smooth ground: what departs from the surface; None where the ground is not smooth."""
-    ring = less(scene.grown(ring_reach), scene.own)
-    ring_size, size = cv2.countNonZero(ring), cv2.countNonZero(scene.inside)
-    around_and_in = either(ring, scene.inside)
-    columns, rows = some_of(ring if ring_size >= 0.5 * size else around_and_in, _POINTS)
-    if len(rows) < 30:
+    under = _ground_under(scene, less(scene.grown(ring_reach), scene.own), options)
+    if under is None:
         return None
-    surface = ground.surface_of(columns, rows, scene.pixels[rows, columns], options.flat)
-    height, width = scene.inside.shape
-    plain = surface.levels(width, height)
-    departure = ground.departure(scene.pixels, plain)
-    sigma = surface.sigma
-    if sigma:
-        # anti-aliasing and neighbours widen the fit's sigma; the calmest third of the pixels is ground alone
-        calm = level_at(level_counts(departure, around_and_in), 0.3)
-        sigma = min(sigma, calm * ground.PERCENTILE_30_TO_SIGMA)
-    faint = max(3.5 * sigma, options.least_departure)
-    departs = beyond(departure, max(faint, 10.0))
-    around = cv2.countNonZero(both(departs, ring)) / max(ring_size, 1)
-    within = cv2.countNonZero(both(departs, scene.inside)) / size
-    crowded = around > options.most_ring_departures
-    if crowded and (around > options.most_crowded_ring or around > within + 0.05):
-        return None
-    if 1 - within < (options.least_crowded_ground if crowded else options.least_ground_inside):
-        return None
-    contrast = level_at(level_counts(departure, scene.inside), 0.97)
-    if contrast < 2 * faint:
-        return None
-    bold = beyond(departure, max(options.seed * contrast, faint))
-    candidates = beyond(departure, faint)
-    scene = replace(scene, foreign=shared_out(scene, candidates, bold, options))
-    candidates = less(candidates, scene.foreign)
+    drawn, size = under.sigma <= options.drawn, cv2.countNonZero(scene.inside)
+    bold = beyond(under.departure, max(options.seed * under.contrast(scene.inside), under.faint))
+    candidates = beyond(under.departure, under.faint)
+    foreign = shared_out(scene, candidates, bold, options)
+    scene = scene if foreign is scene.foreign else replace(scene, foreign=foreign)
+    candidates = less(candidates, foreign)
     allowed = scene.grown(ink_reach)
-    looks = Looks(candidates, bold, allowed, plain, departure, sigma, drawn=sigma <= options.drawn)
+    looks = Looks(candidates, bold, allowed, under.plain, under.departure, under.sigma, drawn=drawn)
     found = components(scene, looks, options)
     if found is None:
         return None
     mask, others = found
-    if sigma > options.drawn:
+    if not drawn and not under.shaped:
         mask = without_lights(scene, mask, bold, allowed, options)
-    ripples = _ripples(scene, mask, departure, candidates, sigma, options)
     behind = cv2.countNonZero(both(less(bold, mask), scene.inside))
     rim = plain_rim(scene, mask, scene.inside, options) if behind > options.printed * size else 0
     if not rim:
         rim = _outline_beside(scene, mask, both(bold, others), options)
-    doubtful = sigma > options.busy or behind > cv2.countNonZero(both(mask, scene.inside))
-    return Ink(mask, departure, ripples, sigma, scene.foreign, others, plain, rim, 0, doubtful, faint)
+    doubtful = under.sigma > options.busy or behind > cv2.countNonZero(both(mask, scene.inside))
+    return Ink(
+        mask,
+        under.departure,
+        candidates,
+        under.sigma,
+        scene.foreign,
+        others,
+        under.plain,
+        rim,
+        0,
+        doubtful,
+        under.faint,
+        under.shaped,
+    )
+
+
+def _ground_under(scene: Scene, ring: Mask, options: MaskOptions) -> Ground | None:
+    """The ground that a line's ink departs from: a surface, or one with shapes; None where it is too busy."""
+    size = cv2.countNonZero(scene.inside)
+    area = either(ring, scene.inside)
+    columns, rows = some_of(ring if cv2.countNonZero(ring) >= 0.5 * size else area, _POINTS)
+    if len(rows) < 30:
+        return None
+    fitted = ground.surface_of(columns, rows, scene.pixels[rows, columns], options.flat)
+    height, width = scene.inside.shape
+    plain = fitted.levels(width, height)
+    departure = ground.departure(scene.pixels, plain)
+    sigma = fitted.sigma
+    if sigma:
+        # anti-aliasing and neighbours widen the fit's sigma; the calmest third of the pixels is ground alone
+        sigma = min(sigma, level_at(level_counts(departure, area), 0.3) * ground.PERCENTILE_30_TO_SIGMA)
+    surface = Ground(plain, departure, sigma, max(3.5 * sigma, options.least_departure))
+    shaped = with_shapes(scene, surface, ring, area, options) if sigma > options.drawn else None
+    if shaped is not None and _shows_ink(scene, shaped, ring, options):
+        return shaped
+    return surface if _shows_ink(scene, surface, ring, options) else None
+
+
+def _shows_ink(scene: Scene, under: Ground, ring: Mask, options: MaskOptions) -> bool:
+    """Whether a line departs from its ground as ink does, and the surroundings do not."""
+    departs = beyond(under.departure, max(under.faint, 10.0))
+    around = cv2.countNonZero(both(departs, ring)) / max(cv2.countNonZero(ring), 1)
+    within = cv2.countNonZero(both(departs, scene.inside)) / cv2.countNonZero(scene.inside)
+    crowded = around > options.most_ring_departures
+    if crowded and (around > options.most_crowded_ring or around > within + 0.05):
+        return False
+    if 1 - within < (options.least_crowded_ground if crowded else options.least_ground_inside):
+        return False
+    return under.contrast(scene.inside) >= 2 * under.faint
 
 
 def _outline_beside(scene: Scene, ink: Mask, things: Mask, options: MaskOptions) -> int:
@@ -143,22 +189,6 @@ def _outline_beside(scene: Scene, ink: Mask, things: Mask, options: MaskOptions)
         return 0
     rim = plain_rim(scene, ink, area, options)
     return rim if rim >= options.outline else 0
-
-
-def _ripples(
-    scene: Scene, ink: Mask, departure: Image, candidates: Mask, sigma: float, options: MaskOptions
-) -> Mask:
-    """Faint departures near the ink on clean ground, as far as they are not the ripples of something else."""
-    weakest = max(3.5 * sigma, options.ripple)
-    if weakest >= options.least_departure:
-        return np.zeros_like(ink)
-    faint = less(less(beyond(departure, weakest), beyond(departure, STRONG - 1)), scene.foreign)
-    if not cv2.countNonZero(faint):
-        return faint
-    faint = both(faint, widened(ink, square(options.ripple_px)))
-    other = widened(less(candidates, ink), square(2))
-    strong = widened(less(beyond(departure, STRONG), ink), square(3))
-    return less(faint, both(other, strong))
 
 
 def unlike_ring(scene: Scene, options: MaskOptions) -> Ink | None:
@@ -193,7 +223,7 @@ def unlike_ring(scene: Scene, options: MaskOptions) -> Ink | None:
     return Ink(
         grown_mask,
         depth.astype(np.uint8),
-        np.zeros_like(mask),
+        candidates,
         options.noisy,
         scene.foreign,
         others,

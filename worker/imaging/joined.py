@@ -12,8 +12,10 @@ from worker.imaging.pixels import (
     box_of,
     colour_cells,
     colour_density,
+    counted,
     disc,
     either,
+    inverted,
     less,
     parts,
     some_of,
@@ -100,7 +102,7 @@ def _told_apart(
 
 def _nearer(these: Mask, others: Mask) -> Mask:
     """Pixels that lie nearer to these than to others."""
-    one, two = (cv2.distanceTransform(cv2.bitwise_not(mask), cv2.DIST_L2, 3) for mask in (these, others))
+    one, two = (cv2.distanceTransform(inverted(mask), cv2.DIST_L2, 3) for mask in (these, others))
     return np.asarray(cv2.compare(one, two, cv2.CMP_LT), np.uint8)
 
 
@@ -123,8 +125,7 @@ def _leaving(scene: Scene, bold: Mask, allowed: Mask) -> Mask:
     """Bold components that go on beyond the line's reach and lie mostly outside the line."""
     count, labels = parts(bold)
     own, area, outside = (
-        np.bincount(labels[part > 0], minlength=count)
-        for part in (both(bold, scene.inside), bold, less(bold, allowed))
+        counted(labels, part, count) for part in (both(bold, scene.inside), bold, less(bold, allowed))
     )
     return those((outside > 0) & (own < 0.5 * area), labels)
 
@@ -184,14 +185,13 @@ def _running_out(scene: Scene, joined: Mask, bold: Mask, options: MaskOptions) -
     if radius < 2:  # too thin to tell a line from a stroke
         return np.zeros_like(bold)
     solid = widened(np.asarray(cv2.erode(bold, disc(radius)), np.uint8), disc(radius + 1))
-    outside = scene.grown(options.leaving) == 0
-    count, labels = parts(less(bold, solid))
-    leaves = np.bincount(labels[outside], minlength=count) > 0
-    leaves[0] = False
+    outside = inverted(scene.grown(options.leaving))
+    thin = less(bold, solid)
+    count, labels = parts(thin)
+    leaves = counted(labels, both(thin, outside), count) > 0
     lines = less(widened(those(leaves, labels), disc(2)), solid)
     # a component with no stroke in it that leaves the box is such a line as a whole
     count, labels = parts(joined)
-    alone = np.bincount(labels[outside], minlength=count) > 0
-    alone &= np.bincount(labels[solid > 0], minlength=count) == 0
-    alone[0] = False
+    alone = counted(labels, both(joined, outside), count) > 0
+    alone &= counted(labels, both(joined, solid), count) == 0
     return either(lines, those(alone, labels))

@@ -7,22 +7,26 @@ polygon is taken.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.imaging.halo import halo_width
 from worker.imaging.ink import Ink, departures, unlike_ring
 from worker.imaging.pixels import (
     beyond,
     both,
     box_of,
+    counted,
     disc,
     either,
     inverted,
     less,
     level_at,
     level_counts,
+    parts,
     pieces,
     reaching,
     some_of,
@@ -31,7 +35,7 @@ from worker.imaging.pixels import (
     widened,
 )
 from worker.imaging.quads import bounding_box
-from worker.imaging.scene import MaskOptions, Neighbours, Scene, polygons_of
+from worker.imaging.scene import MaskOptions, Neighbours, Quads, Scene
 from worker.job import Box, Image, Mask, Region, TextBlock, TextLine
 
 #: Pixels that tell a colour, and the fineness of depths, in parts of a px.
@@ -40,6 +44,8 @@ _FEW, _EIGHTHS = 300, 8
 _STRONG = 0.95
 #: An outline is looked for so deep in the ink, from and to, in these parts.
 _RIND = (15, 25)
+#: Levels by which an outline differs from what it surrounds, and by which their means do at least.
+_OUTLINED, _ALIKE = 60.0, 12.0
 #: Px around a mask in which gaps are told from what is open.
 _MARGIN = 3
 
@@ -58,26 +64,27 @@ def find_regions(
         staying: The lines that stay on the page; their ink is not touched.
         options: Limits; the defaults fit posters, photographs and scans.
     """
-    lines = polygons_of([line for block in blocks for line in block.lines])
-    ends = np.cumsum([len(block.lines) for block in blocks]).tolist()
-    kept, options = polygons_of(staying), options or MaskOptions()
-    regions = []
-    for block, end in zip(blocks, ends, strict=True):
-        start = end - len(block.lines)
-        others = np.concatenate([lines[:start], lines[end:]])
-        regions.append(_region(rgb, block, Neighbours(lines[start:end], kept, others), options))
+    lines, kept = Quads.of([line for block in blocks for line in block.lines]), Quads.of(staying)
+    options, end, regions = options or MaskOptions(), 0, []
+    height, width = rgb.shape[:2]
+    for block in blocks:
+        start, end = end, end + len(block.lines)
+        own = lines.corners[start:end]
+        reach = max(6.0, options.ring * block.text_height) + options.most_growth + options.noisy_growth
+        box = bounding_box(own.reshape(-1, 2), width, height, reach)
+        erased = lines.meet(box)
+        erased[start:end] = False
+        near = Neighbours(own, kept.those(kept.meet(box)), lines.those(erased))
+        regions.append(_region(rgb, block, box, near, options))
     return tuple(regions)
 
 
-def _region(rgb: Image, block: TextBlock, neighbours: Neighbours, options: MaskOptions) -> Region:
+def _region(rgb: Image, block: TextBlock, box: Box, near: Neighbours, options: MaskOptions) -> Region:
     height, width = rgb.shape[:2]
-    reach = max(6.0, options.ring * block.text_height) + options.most_growth + options.noisy_growth
-    box = bounding_box(neighbours.own.reshape(-1, 2), width, height, reach)
     mask = np.zeros((box.height, box.width), np.uint8)
     strokes, unread = np.zeros_like(mask), np.zeros_like(mask)
     if not mask.size:  # the block lies beyond the page
         return Region(block.id, box, mask, strokes)
-    near = neighbours.reaching(box)
     for quad in near.own:
         crop = bounding_box(quad, width, height, options.farthest(block.text_height))
         beside = near.reaching(crop) if len(near.own) > 1 else near
@@ -103,25 +110,51 @@ def _line_ink(scene: Scene, options: MaskOptions) -> tuple[Mask, Mask, Mask]:
     if ink is None:
         nothing = np.zeros_like(scene.inside)
         return scene.grown(options.polygon_growth), nothing, nothing
-    growth = options.px_growth(scene.text_height)
-    if ink.noise > options.noisy:
-        growth += options.noisy_growth  # the faint end of a shadow drowns in the ground's own noise
-    outlined = ink.rim >= options.outline
-    growth = max(growth, ink.rim + (3 if outlined else 1), ink.shade + 1)
-    mask = either(widened(ink.mask, disc(growth)), ink.ripples)
+    growth = _growth(scene, ink, options)
+    mask = ink.with_ripples(widened(ink.mask, disc(growth)), options)
     end = ink.faint_end(scene, mask, options)
     if end:
         mask = widened(mask, disc(end))
     others = ink.others
-    if outlined:  # nothing but the outline lies as near to the ink as that
+    if ink.rim >= options.outline:  # nothing but the outline lies as near to the ink as that
         others = less(others, widened(ink.mask, disc(ink.rim + 4)))
+    elif ink.noise > options.noisy:  # an outline as dark as the ground parts the strokes from a light behind
+        broad = _broad(others, round(options.broad * scene.text_height))
+        others = less(others, both(widened(ink.mask, disc(growth)), broad))
     spared = either(ink.foreign, others)
     mask = less(mask, spared)
     # on busy ground they are the ground
     beside = others if ink.plain is not None else np.zeros_like(mask)
     if ink.noise > options.drawn:
-        mask = _closed(mask, spared, ink, options.gap * scene.text_height)
+        # between strokes on shapes the ground shows best
+        gap = 0.0 if ink.plain is None or ink.shaped else options.gap * scene.text_height
+        mask = _closed(mask, spared, ink, gap)
     return mask, _bodies(scene.pixels, ink), beside
+
+
+def _broad(things: Mask, side: int) -> Mask:
+    """Components that hold a square of which half the side is so many px: no strokes."""
+    cores = cv2.erode(things, square(side))
+    if not cv2.countNonZero(cores):
+        return np.zeros_like(things)
+    count, labels = parts(things)
+    return those(np.bincount(labels[cores > 0], minlength=count) > 0, labels)
+
+
+def _growth(scene: Scene, ink: Ink, options: MaskOptions) -> int:
+    """How many px around its ink a line's mask takes."""
+    growth = options.px_growth(scene.text_height)
+    if ink.shaped or ink.plain is None:
+        limit = options.halo_levels + options.halo_noise * ink.noise
+        area = less(scene.grown(options.reach), either(ink.others, ink.foreign))
+        width = halo_width(scene, ink.mask, area, limit)
+        if ink.shaped:
+            return max(width, 1)
+        if not width:
+            return growth
+    if ink.noise > options.noisy:
+        growth += options.noisy_growth  # the faint end of a shadow drowns in the ground's own noise
+    return max(growth, ink.rim + (3 if ink.rim >= options.outline else 1), ink.shade + 1)
 
 
 def _closed(mask: Mask, spared: Mask, ink: Ink, gap: float) -> Mask:
@@ -144,10 +177,10 @@ def _gaps(mask: Mask, foreign: Mask, most: float) -> Mask:
     enclosed = np.ascontiguousarray(free[1:-1, 1:-1], np.uint8)
     if not cv2.countNonZero(enclosed):
         return enclosed
-    labels, sizes = pieces(enclosed, connectivity=4)
+    labels, sizes = pieces(enclosed)
     small = sizes[:, cv2.CC_STAT_AREA] <= most
+    small &= counted(labels, foreign, len(sizes)) == 0
     small[0] = False
-    small[labels[foreign > 0]] = False
     return those(small, labels)
 
 
@@ -186,29 +219,39 @@ def _bodies(pixels: Image, ink: Ink) -> Mask:
 
 
 def _bodies_of(pixels: Image, mask: Mask, departure: Image, *, smooth: bool) -> Mask:
-    apart = cv2.distanceTransform(cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT), cv2.DIST_L2, 3)
-    depth = np.asarray(cv2.convertScaleAbs(apart[1:-1, 1:-1], alpha=_EIGHTHS), np.uint8)
-    deepest = level_at(level_counts(depth, mask), 0.9)
-    ridge = both(reaching(depth, widened(depth, square(1))), beyond(depth, 0.6 * deepest))
-    if not cv2.countNonZero(ridge):
-        return mask
-    rind = cv2.inRange(depth, *_RIND).astype(np.uint8, copy=False)
-    if cv2.countNonZero(rind):
-        body, outline = _median_colour(pixels, ridge), _median_colour(pixels, rind)
-        if smooth and np.abs(body - outline).max() <= 60:
-            # a wide shadow has no ridge of the body's colour, but it is much fainter than the body
-            strong = level_at(level_counts(departure, mask), _STRONG)
-            if level_at(level_counts(departure, rind), 0.5) < 0.5 * strong:
-                body = _median_colour(pixels, both(beyond(departure, 0.9 * strong), mask))
-        if np.abs(body - outline).max() > 60:  # outlined: the body is what is nearer to the ridge's colour
-            towards = (body - outline) / float((body - outline) @ (body - outline))
-            place = cv2.transform(pixels, 255 * np.append(towards, -towards @ outline)[None])
-            return both(beyond(np.asarray(place, np.uint8), 127), mask)
+    body = _body_in_outline(pixels, mask, departure, smooth=smooth)
+    if body is not None:
+        return body
     departure = both(departure, mask)
-    near = cv2.convertScaleAbs(widened(departure, square(2)), alpha=0.8).astype(np.uint8, copy=False)
+    near = cast("Mask", cv2.convertScaleAbs(widened(departure, square(2)), alpha=0.8))
     core = both(reaching(departure, near), mask)
     usual = level_at(level_counts(departure, core), 0.5)
     return both(core, beyond(departure, 0.3 * usual))  # what is fainter is a speck of the ground
+
+
+def _body_in_outline(pixels: Image, mask: Mask, departure: Image, *, smooth: bool) -> Mask | None:
+    """What of the ink has the colour of its ridge, where an outline or a shadow has another; else None."""
+    if not cv2.countNonZero(cv2.erode(mask, square(1), borderType=cv2.BORDER_CONSTANT, borderValue=0)):
+        return None
+    apart = cv2.distanceTransform(cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT), cv2.DIST_L2, 3)
+    depth = cast("Image", cv2.convertScaleAbs(apart[1:-1, 1:-1], alpha=_EIGHTHS))
+    deepest = level_at(level_counts(depth, mask), 0.9)
+    ridge = both(reaching(depth, widened(depth, square(1))), beyond(depth, 0.6 * deepest))
+    rind = cast("Mask", cv2.inRange(depth, *_RIND))
+    strong = level_at(level_counts(departure, mask), _STRONG)
+    # a wide shadow has no ridge of the body's colour, but it is much fainter than the body
+    faint = smooth and level_at(level_counts(departure, rind), 0.5) < 0.5 * strong
+    means = [cv2.mean(pixels, part) for part in (ridge, rind)]
+    if not faint and max(abs(one - two) for one, two in zip(*means, strict=True)) < _ALIKE:
+        return None
+    body, outline = _median_colour(pixels, ridge), _median_colour(pixels, rind)
+    if faint and np.abs(body - outline).max() <= _OUTLINED:
+        body = _median_colour(pixels, both(beyond(departure, 0.9 * strong), mask))
+    if np.abs(body - outline).max() <= _OUTLINED:
+        return None
+    towards = (body - outline) / float((body - outline) @ (body - outline))
+    place = cv2.transform(pixels, 255 * np.append(towards, -towards @ outline)[None])
+    return both(beyond(np.asarray(place, np.uint8), 127), mask)  # what is nearer to the ridge's colour
 
 
 def _median_colour(pixels: Image, mask: Mask | NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -9,6 +9,8 @@ from worker.job import TextLine
 
 #: Intersection over union, and share of the smaller box covered, above which two boxes hold the same text.
 _SAME_BOX, _CONTAINED = 0.6, 0.9
+#: With these signs, whatever edge lies further inwards is the greater one.
+_INWARD = np.array([1, 1, -1, -1], np.float32)
 
 
 def boxes_of(lines: list[TextLine]) -> NDArray[np.float32]:
@@ -19,10 +21,10 @@ def boxes_of(lines: list[TextLine]) -> NDArray[np.float32]:
 
 def near(boxes: NDArray[np.float32], index: int, reach: float) -> NDArray[np.intp]:
     """Indices of the other boxes that come within `reach` px of one."""
-    left, top, right, bottom = boxes[index] + np.array([-reach, -reach, reach, reach], np.float32)
-    hits = (boxes[:, 0] <= right) & (boxes[:, 2] >= left) & (boxes[:, 1] <= bottom) & (boxes[:, 3] >= top)
-    hits[index] = False
-    return np.flatnonzero(hits)
+    left, top, right, bottom = boxes[index].tolist()
+    farthest = np.array([right + reach, bottom + reach, reach - left, reach - top], np.float32)
+    found = np.flatnonzero((boxes * _INWARD <= farthest).all(axis=1))
+    return np.asarray(found[found != index], np.intp)
 
 
 def without_duplicates(lines: list[TextLine]) -> list[TextLine]:

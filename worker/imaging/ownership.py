@@ -6,14 +6,39 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.imaging.pixels import both, either, less, some_of, square, those, widened
-from worker.imaging.quads import Frame, frame_of
+from worker.imaging import ground
+from worker.imaging.boxes import paste
+from worker.imaging.pixels import (
+    beyond,
+    both,
+    counted,
+    either,
+    inverted,
+    less,
+    level_at,
+    level_counts,
+    pieces,
+    reaching,
+    some_of,
+    square,
+    those,
+    widened,
+)
+from worker.imaging.quads import Frame, bounding_box, depth, filled, frame_of
 from worker.imaging.scene import MaskOptions, Scene
-from worker.job import Mask
+from worker.job import Box, Image, Mask, Polygon
 
 #: A component no larger than this share of the text's height is a character or a part of one, and has one
 #: owner, unless it has such a share of itself in either box alone; one no larger than that may be a dot.
 _CHARACTER, _BOTH, _DOT = 1.6, 0.15, 0.4
+#: Of lines that are erased both, a component is one character where it is no larger than so many times the
+#: highest that lies in one line alone, and where what of it is nearer to the other line is no more than such
+#: a share of what is nearer to its own.
+_AS_HIGH, _ASTRIDE = 1.35, 0.35
+#: Px between two lines up to which a character may lie across their border.
+_BESIDE = 3
+#: Points that tell the ground, at most and at least; and the quantile of departures that is ink's contrast.
+_GROUND, _LEAST, _CONTRAST = 700, 30, 0.97
 #: So much deeper in one line than in the other (0 its edge, 1 its middle) a component's owner is plain.
 _DEEPER = 0.15
 #: Lines whose middles are so much of their characters' size apart are two rows.
@@ -37,8 +62,9 @@ def shared_out(scene: Scene, candidates: Mask, bold: Mask, options: MaskOptions)
         bold: What of it is so for certain.
         options: Limits.
     """
+    foreign = _among_erased(scene, candidates, options)
     if not cv2.countNonZero(both(both(scene.staying, scene.inside), candidates)):
-        return scene.foreign
+        return foreign
     count, components, boxes, centres = cv2.connectedComponentsWithStats(candidates, connectivity=8)
     labels, size = np.asarray(components, np.int32), boxes[:, 2:4].max(axis=1)
     in_own, in_kept, inked = (
@@ -70,12 +96,80 @@ def shared_out(scene: Scene, candidates: Mask, bold: Mask, options: MaskOptions)
     kept = widened(kept, square(1))
     reach = options.px_growth(scene.text_height) + options.noisy_growth
     freed = less(widened(freed, square(reach)), kept)
-    return either(less(scene.foreign, both(scene.nearer, freed)), kept)
+    return either(less(foreign, both(scene.nearer, freed)), kept)
+
+
+def _among_erased(scene: Scene, candidates: Mask, options: MaskOptions) -> Mask:
+    """Pixels that belong to other lines, with the characters of those that are erased too, whole."""
+    erased = scene.neighbours.erased
+    height, width = scene.page.shape[:2]
+    erased = erased.those(erased.meet(bounding_box(scene.quad, width, height, _BESIDE)))
+    if not len(erased.corners):
+        return scene.foreign
+    foreign = less(scene.foreign, scene.nearer)
+    ours = both(candidates, less(scene.inside, foreign))
+    if not cv2.countNonZero(both(widened(ours, square(1)), both(candidates, foreign))):
+        return scene.foreign
+    taken, kept = np.zeros_like(foreign), np.zeros_like(foreign)
+    for quad in erased.corners:
+        # both lines ask the same question, lest both leave a character to the other
+        first, second = sorted((scene.quad, quad), key=lambda corners: corners.ravel().tolist())
+        box, owned = _characters(scene.page, first, second, options)
+        own, others = owned if first is scene.quad else owned[::-1]
+        paste(taken, own, box, scene.crop)
+        paste(kept, others, box, scene.crop)
+    kept = widened(kept, square(1))
+    taken = less(widened(taken, square(options.px_growth(scene.text_height))), kept)
+    return either(less(scene.foreign, both(taken, foreign)), kept)
+
+
+def _characters(page: Image, first: Polygon, second: Polygon, options: MaskOptions) -> tuple[Box, list[Mask]]:
+    """Characters across the border between two lines, of each that holds most of them; and the masks' box.
+
+    What bridges the two lines is neither's, nor is anything on ground too busy to tell its ink at once.
+    """
+    quads, frames = (first, second), (frame_of(first), frame_of(second))
+    reach = options.ring * max(min(frame.length, frame.height) for frame in frames)
+    box = bounding_box(np.concatenate(quads), page.shape[1], page.shape[0], reach)
+    inside, deep = [filled([quad], box) for quad in quads], [depth(quad, box) for quad in quads]
+    bold = _bold(page[box.slices], inside, options)
+    if bold is None:
+        return box, [np.zeros_like(mask) for mask in inside]
+    labels, boxes = pieces(bold)
+    width, height, area = boxes.T[2:]
+    held, nearer = [], []
+    for mask, own, others in zip(inside, deep, deep[::-1], strict=True):
+        ink = both(bold, mask)
+        held.append(counted(labels, ink, len(boxes)))
+        nearer.append(counted(labels, both(ink, reaching(own, others)), len(boxes)))
+    most, least = np.max(nearer, axis=0), np.min(nearer, axis=0)
+    # a character is about as high as those that lie in one line alone
+    high = width if frames[0].height > frames[0].length else height
+    highest = high[1:][(most[1:] > 0) & (least[1:] == 0)].max(initial=0)
+    across = (least > 0) & (least <= _ASTRIDE * most) & (np.maximum(width, height) <= _AS_HIGH * highest)
+    owned = [
+        those(across & (count == most) & (ink >= options.own_at_edge * area), labels)
+        for count, ink in zip(nearer, held, strict=True)
+    ]
+    return box, owned
+
+
+def _bold(pixels: Image, inside: list[Mask], options: MaskOptions) -> Mask | None:
+    """What departs from two lines' ground as boldly as the fainter one does; None where that is busy."""
+    columns, rows = some_of(inverted(either(*inside)), _GROUND)
+    if len(rows) < _LEAST:
+        return None
+    surface = ground.surface_of(columns, rows, pixels[rows, columns], options.flat)
+    if surface.sigma > options.busy:
+        return None
+    departure = ground.departure(pixels, surface.levels(pixels.shape[1], pixels.shape[0]))
+    contrast = min(level_at(level_counts(departure, mask), _CONTRAST) for mask in inside)
+    return beyond(departure, max(options.seed * contrast, 3.5 * surface.sigma, options.least_departure))
 
 
 def _lead(scene: Scene, points: NDArray[np.floating]) -> NDArray[np.floating]:
     """How much deeper points on the page, (N, 2), lie in any line that stays than in this one."""
-    theirs = np.max([_row_depth(frame_of(quad), points) for quad in scene.neighbours.staying], axis=0)
+    theirs = np.max([_row_depth(frame_of(quad), points) for quad in scene.neighbours.staying.corners], axis=0)
     return np.asarray(theirs - _row_depth(scene.frame, points))
 
 
@@ -97,7 +191,7 @@ def _lead_in_rows(
     across = points @ (frame.along if frame.height > frame.length else frame.across)
     own, high = float(np.median(across[ours])), float(size[ours].max())
     leads = []
-    for quad in scene.neighbours.staying:
+    for quad in scene.neighbours.staying.corners:
         row = theirs & (_row_depth(frame_of(quad), points) > 0)
         if not row.any():
             continue
@@ -110,7 +204,7 @@ def _lead_in_rows(
 
 def _smallest(scene: Scene) -> float:
     """The least height of a line here."""
-    frames = [scene.frame, *map(frame_of, scene.neighbours.staying)]
+    frames = [scene.frame, *map(frame_of, scene.neighbours.staying.corners)]
     return min(min(frame.length, frame.height) for frame in frames)
 
 

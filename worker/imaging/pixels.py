@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache
+from typing import cast
 
 import cv2
 import numpy as np
@@ -34,39 +36,24 @@ def square(radius: int) -> Mask:
     return element
 
 
+#: OpenCV's own operations on masks, with the types of masks: thousands of them make a page, and a call each
+#: of Python around them would take as long as they do. Where two masks overlap; two as one; one without the
+#: other; where a mask is not; a mask with its surroundings, which a structuring element gives.
+both = cast("Callable[[Mask, Mask], Mask]", cv2.bitwise_and)
+either = cast("Callable[[Mask, Mask], Mask]", cv2.bitwise_or)
+less = cast("Callable[[Mask, Mask], Mask]", cv2.subtract)
+inverted = cast("Callable[[Mask], Mask]", cv2.bitwise_not)
+widened = cast("Callable[[Mask, Mask], Mask]", cv2.dilate)
+
+
 def beyond(levels: Image, limit: float) -> Mask:
     """Where levels exceed a limit."""
-    return cv2.threshold(levels, limit, 255, cv2.THRESH_BINARY)[1].astype(np.uint8, copy=False)
+    return cast("Mask", cv2.threshold(levels, limit, 255, cv2.THRESH_BINARY)[1])
 
 
-def reaching(levels: Image, limits: Image) -> Mask:
+def reaching(levels: Image | NDArray[np.float32], limits: Image | NDArray[np.float32]) -> Mask:
     """Where levels are no less than others."""
-    return cv2.compare(levels, limits, cv2.CMP_GE).astype(np.uint8, copy=False)
-
-
-def both(one: Mask, two: Mask) -> Mask:
-    """Where two masks overlap."""
-    return cv2.bitwise_and(one, two).astype(np.uint8, copy=False)
-
-
-def either(one: Mask, two: Mask) -> Mask:
-    """Two masks as one."""
-    return cv2.bitwise_or(one, two).astype(np.uint8, copy=False)
-
-
-def less(mask: Mask, other: Mask) -> Mask:
-    """A mask without another."""
-    return cv2.subtract(mask, other).astype(np.uint8, copy=False)
-
-
-def inverted(mask: Mask) -> Mask:
-    """Where a mask is not."""
-    return cv2.bitwise_not(mask).astype(np.uint8, copy=False)
-
-
-def widened(mask: Mask, element: Mask) -> Mask:
-    """A mask with its surroundings."""
-    return cv2.dilate(mask, element).astype(np.uint8, copy=False)
+    return cast("Mask", cv2.compare(levels, limits, cv2.CMP_GE))
 
 
 def parts(mask: Mask) -> tuple[int, NDArray[np.int32]]:
@@ -75,13 +62,18 @@ def parts(mask: Mask) -> tuple[int, NDArray[np.int32]]:
     return count, np.asarray(labels, np.int32)
 
 
-def pieces(mask: Mask, connectivity: int = 8) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Connected components: each pixel's; and left, top, width, height and area of each (0: the ground)."""
+def pieces(mask: Mask) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """As `parts`: each pixel's component; and left, top, width, height and area of each (0: the ground)."""
     # the algorithm that OpenCV takes by itself needs twice the time here
     _, components, sizes, _ = cv2.connectedComponentsWithStatsWithAlgorithm(
-        mask, connectivity, cv2.CV_32S, cv2.CCL_GRANA
+        mask, 8, cv2.CV_32S, cv2.CCL_GRANA
     )
     return np.asarray(components, np.int32), np.asarray(sizes, np.int32)
+
+
+def counted(labels: NDArray[np.int32], mask: Mask, count: int) -> NDArray[np.intp]:
+    """How many of a mask's pixels each component has."""
+    return np.bincount(labels.ravel()[(mask.ravel() != 0).nonzero()[0]], minlength=count)
 
 
 def those(chosen: NDArray[np.bool_], labels: NDArray[np.integer]) -> Mask:
@@ -91,8 +83,8 @@ def those(chosen: NDArray[np.bool_], labels: NDArray[np.integer]) -> Mask:
     levels = np.zeros(max(len(chosen), 256), np.uint8)
     levels[: len(chosen)][chosen] = 255
     if len(chosen) <= 256:  # labels of one byte are looked up much faster
-        return np.asarray(cv2.LUT(labels.astype(np.uint8), levels), np.uint8)
-    return np.asarray(np.take(levels, labels), np.uint8)
+        return cast("Mask", cv2.LUT(labels.astype(np.uint8), levels))
+    return levels.take(labels, mode="clip")
 
 
 def box_of(mask: Mask, margin: int) -> Box:
@@ -110,26 +102,35 @@ def some_of(
     mask: Mask | NDArray[np.bool_], most: int = ground.MOST_POINTS
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Columns and rows of pixels of a mask, thinned evenly to about `most`, or up to thrice that."""
-    flat, width = mask.view(np.uint8).ravel(), mask.shape[1]
-    step = max(1, cv2.countNonZero(flat) // most)
+    width = mask.shape[1]
+    step = max(1, cv2.countNonZero(mask.view(np.uint8)) // most)
     while math.gcd(step, width) > 1:  # columns in turn
         step -= 1
-    places = np.flatnonzero(flat[::step] != 0) * step
+    places = (mask.ravel()[::step] != 0).nonzero()[0] * step
     rows = places // width
     return places - rows * width, rows
 
 
-def level_at(counts: NDArray[np.integer], share: float) -> int:
+def level_at(counts: NDArray[np.number], share: float) -> int:
     """A quantile of whole levels, from how often each of them occurs; 0 of none."""
-    so_far = np.cumsum(counts)
-    return int(np.searchsorted(so_far, int(share * so_far[-1]), side="right")) if so_far[-1] else 0
+    so_far = counts.cumsum()
+    return int(so_far.searchsorted(int(share * float(so_far[-1])), "right")) if so_far[-1] else 0
 
 
-def level_counts(levels: Image, mask: NDArray[np.uint8]) -> NDArray[np.integer]:
+def fine_level_at(counts: NDArray[np.number], share: float) -> float:
+    """A quantile of levels that were rounded, between them; 0 of none."""
+    level, so_far = level_at(counts, share), np.cumsum(counts)
+    if not so_far[-1]:
+        return 0.0
+    return float(max(level - 0.5 + (share * so_far[-1] - so_far[level] + counts[level]) / counts[level], 0.0))
+
+
+def level_counts(levels: Image, mask: NDArray[np.uint8]) -> NDArray[np.float32]:
     """How often each level occurs under a mask, (256,); where there are many pixels, in some rows only."""
-    every = max(1, levels.size // _MOST_COUNTED)
-    levels, mask = levels[::every], mask[::every]
-    return cv2.calcHist([levels], [0], mask, [256], [0, 256]).ravel().astype(np.intp)
+    every = levels.size // _MOST_COUNTED
+    if every > 1:
+        levels, mask = levels[::every], mask[::every]
+    return cast("NDArray[np.float32]", cv2.calcHist([levels], [0], mask, [256], [0, 256]).ravel())
 
 
 def colour_cells(pixels: Image) -> NDArray[np.uint16]:

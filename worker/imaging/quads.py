@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging.boxes import common, inside
-from worker.job import Box, Mask, Polygon, TextLine
+from worker.job import Box, Mask, Polygon
 
 #: A side shorter than this many px holds no text.
 _SHORTEST_SIDE = 2.0
@@ -44,7 +44,7 @@ def clean_quad(polygon: NDArray[np.floating], width: int, height: int) -> Polygo
     """
     if polygon.shape != (4, 2) or not np.isfinite(polygon).all():
         return None
-    quad = np.clip(polygon.astype(np.float32), 0, np.array([width, height], np.float32))
+    quad = polygon.astype(np.float32).clip(0, np.array([width, height], np.float32))
     if not _is_convex_clockwise(quad):
         quad = np.clip(_reordered(quad), 0, np.array([width, height], np.float32))
     frame = frame_of(quad)
@@ -81,7 +81,8 @@ def grown(quad: Polygon, along: float, across: float, frame: Frame | None = None
 
 def bounding_box(points: NDArray[np.floating], width: int, height: int, margin: float = 0.0) -> Box:
     """Smallest box of whole px around points, grown by a margin and clipped to the page."""
-    (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    x, y = points.T.tolist()  # plain numbers: a quad is too small for numpy to be quick
+    left, top, right, bottom = min(x), min(y), max(x), max(y)
     return Box(
         min(max(math.floor(left - margin), 0), width),
         min(max(math.floor(top - margin), 0), height),
@@ -139,18 +140,18 @@ def upended(quad: Polygon, text: str) -> Polygon:
 
     OCR engines order the corners of tall boxes as if they were upright; Latin in one runs down the page.
     """
-    frame = frame_of(quad)
-    latin = sum(not char.isspace() for char in text) >= 2 and all(ord(char) < 0x2E80 for char in text)
-    on_end = latin and abs(frame.angle) < 45 and frame.height > 1.5 * frame.length
-    return np.roll(quad, -1, axis=0) if on_end else quad
+    if any(ord(char) > 0x2E7F for char in text) or sum(not char.isspace() for char in text) < 2:
+        return quad
+    return np.roll(quad, -1, axis=0) if _is_tall(frame_of(quad)) else quad
 
 
-def is_vertical(line: TextLine) -> bool:
+def is_vertical(text: str, frame: Frame) -> bool:
     """Whether the characters stand one under the other: a tall box with two or more of them, not Latin."""
-    frame = frame_of(line.polygon)
-    upright = abs(frame.angle) < 45
-    wide = sum(1 for char in line.text if ord(char) > 0x2E7F)
-    return upright and wide >= 2 and frame.height > 1.5 * frame.length
+    return _is_tall(frame) and sum(1 for char in text if ord(char) > 0x2E7F) >= 2
+
+
+def _is_tall(frame: Frame) -> bool:
+    return frame.height > 1.5 * frame.length and abs(frame.angle) < 45
 
 
 def _is_convex_clockwise(quad: Polygon) -> bool:

@@ -9,14 +9,16 @@ list stand alone.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from functools import cache
 from statistics import median
 
 import numpy as np
 
 from worker.imaging.overlaps import boxes_of, near, without_duplicates
-from worker.imaging.quads import clean_quad, frame_of, upended
-from worker.imaging.rows import Row, measure, offset
+from worker.imaging.quads import clean_quad, upended
+from worker.imaging.rows import Row, Vector, colours, measure, offset
 from worker.job import Image, Polygon, TextBlock, TextLine
 
 #: Two lines of one paragraph differ in size by no more than this factor (1 / 0.8).
@@ -25,8 +27,8 @@ _SIZE_RATIO = 1.25
 _GAP, _CENTRED_GAP, _COLUMN_GAP = 1.0, 0.6, 0.9
 #: Boxes of tight lines overlap by up to half their height (RapidOCR on dense labels).
 _GAP_OVERLAP = -0.5
-#: Degrees two lines may differ by; boxes of short lines are read with a few degrees of error.
-_ANGLE = 12.0
+#: Angle two lines may differ by; boxes of short lines are read with a few degrees of error.
+_ANGLE = math.radians(12.0)
 #: Largest distance of two ink or ground colours (RGB, Euclidean) that count as one.
 _COLOUR = 72.0
 #: Edges count as aligned within this many em.
@@ -37,8 +39,9 @@ _WRAP_SLACK = 1.6
 _SHORTEST_WRAPPED = 7.5
 #: Longest key of a table in em, and the farthest it stands from its value, in line sizes.
 _LONGEST_KEY, _KEY_DISTANCE = 6.5, 6.0
-#: A row's change of brightness between two lines that counts as a rule or an edge.
-_RULE = 24.0
+#: A row's change of brightness between two lines that counts as a rule or an edge; and how many pixels on
+#: either side of its middle one tell its brightness.
+_RULE, _SAMPLES = 24.0, 16
 
 
 def group_lines(rgb: Image, lines: tuple[TextLine, ...]) -> tuple[TextBlock, ...]:
@@ -57,7 +60,7 @@ def group_lines(rgb: Image, lines: tuple[TextLine, ...]) -> tuple[TextBlock, ...
         for line in lines
         if line.text.strip() and (quad := clean_quad(line.polygon, width, height)) is not None
     ]
-    rows = [measure(rgb, line) for line in without_duplicates(cleaned)]
+    rows = [measure(line) for line in without_duplicates(cleaned)]
     beside_key = _rows_beside_a_key(rows)
     groups = [group for stack in _stacks(rgb, rows) for group in _split(rows, stack, beside_key)]
     blocks = _in_reading_order([_block([rows[index] for index in group]) for group in groups])
@@ -68,11 +71,12 @@ def _stacks(rgb: Image, rows: list[Row]) -> list[list[int]]:
     """Chains of rows that look alike and follow each other closely."""
     boxes = boxes_of([row.line for row in rows])
     nearest: dict[int, tuple[float, int]] = {}
+    looks = cache(lambda index: colours(rgb, rows[index]))  # of few rows: most have no other near them
     for index, row in enumerate(rows):
         followers = [
             (offset(row, rows[other]).gap, int(other))
             for other in near(boxes, index, 1.1 * row.size)
-            if _may_follow(row, rows[other])
+            if _may_follow(row, rows[other]) and _alike(looks(index), looks(int(other)))
         ]
         for gap, other in sorted(followers):
             if not _has_rule_between(rgb, row, rows[other]):
@@ -95,22 +99,21 @@ def _chain(head: int, following: dict[int, int]) -> list[int]:
 
 
 def _may_follow(upper: Row, lower: Row) -> bool:
-    """Whether `lower` could be the next line of a paragraph that holds `upper`, by looks and place."""
+    """Whether `lower` could be the next line of a paragraph that holds `upper`, by size and place."""
     if upper.vertical != lower.vertical:
         return False
     if max(upper.size, lower.size) > _SIZE_RATIO * min(upper.size, lower.size):
         return False
-    turn = float(np.clip(upper.along @ lower.along, -1, 1))
-    if np.degrees(np.arccos(turn)) > _ANGLE:
+    if math.acos(min(max(float(upper.along @ lower.along), -1.0), 1.0)) > _ANGLE:
         return False
     place, size = offset(upper, lower), min(upper.size, lower.size)
     limit = _COLUMN_GAP if upper.vertical else _GAP
-    if not (_GAP_OVERLAP * size <= place.gap <= limit * size and place.overlap >= 0.3):
-        return False
-    return bool(
-        np.linalg.norm(upper.ink - lower.ink) <= _COLOUR
-        and np.linalg.norm(upper.ground - lower.ground) <= _COLOUR
-    )
+    return _GAP_OVERLAP * size <= place.gap <= limit * size and place.overlap >= 0.3
+
+
+def _alike(one: tuple[Vector, Vector], other: tuple[Vector, Vector]) -> bool:
+    """Whether two rows have the same ink, and the same ground."""
+    return all(math.dist(a, b) <= _COLOUR for a, b in zip(one, other, strict=True))
 
 
 def _has_rule_between(rgb: Image, upper: Row, lower: Row) -> bool:
@@ -121,12 +124,12 @@ def _has_rule_between(rgb: Image, upper: Row, lower: Row) -> bool:
     low = max(-upper.length / 2, place.start - upper.length / 2)
     high = min(upper.length / 2, place.end + upper.length / 2)
     height, width = rgb.shape[:2]
-    u = np.linspace(low, high, 35, dtype=np.float32)[1:-1]
+    u = np.linspace(low, high, 2 * _SAMPLES + 3, dtype=np.float32)[1:-1]
     v = upper.size / 2 + np.arange(1, int(place.gap), dtype=np.float32)
     points = upper.centre + u[None, :, None] * upper.along + v[:, None, None] * upper.across
     x = np.clip(points[..., 0].astype(np.intp), 0, width - 1)
     y = np.clip(points[..., 1].astype(np.intp), 0, height - 1)
-    levels = np.median(rgb[y, x].astype(np.float32), axis=1)
+    levels = np.partition(rgb[y, x], _SAMPLES, axis=1)[:, _SAMPLES].astype(np.float32)
     return bool(np.abs(levels - np.median(levels, axis=0)).max() > _RULE)
 
 
@@ -151,6 +154,8 @@ def _rows_beside_a_key(rows: list[Row]) -> set[int]:
 def _split(rows: list[Row], stack: list[int], beside_key: set[int]) -> list[list[int]]:
     """Cuts a stack wherever the text does not run on."""
     groups = [[stack[0]]]
+    if len(stack) == 1:
+        return groups
     flush = _is_flush(rows, stack)
     for index in stack[1:]:
         block = [rows[member] for member in groups[-1]]
@@ -165,8 +170,6 @@ def _split(rows: list[Row], stack: list[int], beside_key: set[int]) -> list[list
 
 def _is_flush(rows: list[Row], stack: list[int]) -> bool:
     """Whether the rows share a left edge (most of them) rather than a centre."""
-    if len(stack) == 1:
-        return True
     first = rows[stack[0]]
     places = [offset(first, rows[index]) for index in stack]
     starts = np.array([place.start for place in places])
@@ -225,7 +228,7 @@ def _is_aligned(block: list[Row], start: float, em: float) -> bool:
 def _block(rows: list[Row]) -> TextBlock:
     lines = tuple(row.line for row in rows)
     widest = max(rows, key=lambda row: row.length)
-    angle = frame_of(widest.line.polygon).angle
+    angle = widest.frame.angle
     return TextBlock(
         id=0,
         lines=lines,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.imaging.quads import frame_of, is_vertical
+from worker.imaging.quads import Frame, frame_of, is_vertical
 from worker.job import Image, TextLine
 
 Vector = NDArray[np.float32]
@@ -39,24 +39,17 @@ class Row:
 
     line: TextLine
     vertical: bool
+    #: Of the line as it was read.
+    frame: Frame
     along: Vector
     across: Vector
     centre: Vector
     length: float
     #: Extent across the reading direction: the height of a horizontal line, the width of a column.
     size: float
-    ink: Vector
-    ground: Vector
-
-    @property
-    def units(self) -> float:
-        """Width of the text in em."""
-        return sum(1.0 if ord(char) > 0x2E7F else _NARROW_EM for char in self.line.text)
-
-    @property
-    def em(self) -> float:
-        """Px a full character takes, never more than the row is high."""
-        return min(self.size, self.length / max(self.units, 1.0))
+    #: Width of the text in em; and px a full character takes, never more than the row is high.
+    units: float
+    em: float
 
     @property
     def label_units(self) -> float:
@@ -100,15 +93,16 @@ class Offset:
     overlap: float
 
 
-def measure(rgb: Image, line: TextLine) -> Row:
-    """Axes and colours of a line whose polygon is already clean."""
+def measure(line: TextLine) -> Row:
+    """Axes of a line whose polygon is already clean."""
     frame = frame_of(line.polygon)
-    vertical = is_vertical(line)
-    ink, ground = _colours(rgb, frame.centre, frame.along * frame.length, frame.across * frame.height)
+    vertical = is_vertical(line.text, frame)
+    along, across, length, size = frame.along, frame.across, frame.length, frame.height
     if vertical:
-        axes = (frame.across, -frame.along)
-        return Row(line, True, *axes, frame.centre, frame.height, frame.length, ink, ground)
-    return Row(line, False, frame.along, frame.across, frame.centre, frame.length, frame.height, ink, ground)
+        along, across, length, size = frame.across, -frame.along, frame.height, frame.length
+    units = sum(1.0 if ord(char) > 0x2E7F else _NARROW_EM for char in line.text)
+    em = min(size, length / max(units, 1.0))
+    return Row(line, vertical, frame, along, across, frame.centre, length, size, units, em)
 
 
 def offset(first: Row, second: Row) -> Offset:
@@ -127,9 +121,11 @@ def offset(first: Row, second: Row) -> Offset:
     )
 
 
-def _colours(rgb: Image, centre: Vector, along: Vector, across: Vector) -> tuple[Vector, Vector]:
+def colours(rgb: Image, row: Row) -> tuple[Vector, Vector]:
     """Ink and ground of a line: the ground from its outermost rows, the ink from what is most unlike it."""
     height, width = rgb.shape[:2]
+    frame, centre = row.frame, row.centre
+    along, across = frame.along * frame.length, frame.across * frame.height
     x = centre[0] + _ALONG * along[0] + _ACROSS[:, None] * across[0]
     y = centre[1] + _ALONG * along[1] + _ACROSS[:, None] * across[1]
     samples = rgb[y.astype(np.intp).clip(0, height - 1), x.astype(np.intp).clip(0, width - 1)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.imaging.boxes import common
 from worker.imaging.pixels import less
 from worker.imaging.quads import Frame, bounding_box, depth, filled, frame_of, grown
 from worker.job import Box, Image, Mask, Polygon, TextLine
@@ -32,6 +33,10 @@ class MaskOptions:
     #: On ground of so much noise (levels) the mask is grown by so many px more.
     noisy: float = 4.0
     noisy_growth: int = 2
+    #: Round ink on ground with shapes of its own the mask goes as far as the ground departs there by so many
+    #: levels on the mean, and by such a share of its noise.
+    halo_levels: float = 1.0
+    halo_noise: float = 0.25
     #: Ground of so much noise may as well be a pattern, in which ink is rather found by its colour.
     busy: float = 18.0
     #: Beyond it a shadow's faint end goes on while the ground departs by so many levels on the mean (what
@@ -64,6 +69,8 @@ class MaskOptions:
     ripple_px: int = 8
     #: Ink no deeper than this in the line (0 its edge, 1 its middle) may be a frame's or an icon's.
     core: float = 0.35
+    #: Things that hold a square of half a side of this share of the text's height are no strokes.
+    broad: float = 0.25
     #: What does not reach that far in is the line's own (a dot, an accent) where this share lies in its box.
     own_at_edge: float = 0.85
     #: Bold ink just outside the box, as a share of that in it, from which on it may be another row of text.
@@ -90,22 +97,47 @@ class MaskOptions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Quads:
+    """The boxes of some lines, and how far they reach."""
+
+    corners: Polygons
+    #: Left, top, and right and bottom negated, (N, 4).
+    edges: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, lines: Sequence[TextLine]) -> Quads:
+        corners = np.array([line.polygon for line in lines], np.float32).reshape(-1, 4, 2)
+        return cls(corners, np.concatenate([corners.min(axis=1), -corners.max(axis=1)], axis=1))
+
+    def meet(self, box: Box) -> NDArray[np.bool_]:
+        """Which of them meet a box."""
+        limits = np.array([box.right, box.bottom, -box.left, -box.top], np.float32)
+        return np.asarray((self.edges < limits).all(axis=1), np.bool_)
+
+    def those(self, chosen: NDArray[np.bool_]) -> Quads:
+        """Some of them."""
+        return Quads(self.corners[chosen], self.edges[chosen])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Neighbours:
     """The lines around one: of its own block (itself included), that stay, and that are erased too."""
 
     own: Polygons
-    staying: Polygons
-    erased: Polygons
+    staying: Quads
+    erased: Quads
 
     def reaching(self, box: Box) -> Neighbours:
         """Without those of other blocks whose bounding boxes do not meet a box."""
-        return Neighbours(self.own, _reaching(self.staying, box), _reaching(self.erased, box))
+        near = (quads.those(quads.meet(box)) for quads in (self.staying, self.erased))
+        return Neighbours(self.own, *near)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """A line and what lies around it, cut out of the page. All arrays share the crop's shape."""
+    """A line and what lies around it, cut out of the page. All arrays but the page share the crop's shape."""
 
+    page: Image
     crop: Box
     quad: Polygon
     frame: Frame
@@ -127,8 +159,10 @@ class Scene:
         cls, rgb: Image, quad: Polygon, neighbours: Neighbours, crop: Box, text_height: float
     ) -> Scene:
         inside = filled([quad], crop)
-        nearer = _nearer(quad, neighbours.staying, crop)
+        staying, erased = neighbours.staying.corners, neighbours.erased.corners
+        nearer = _nearer(quad, staying, crop)
         return cls(
+            rgb,
             crop,
             quad,
             frame_of(quad),
@@ -137,9 +171,9 @@ class Scene:
             inside,
             filled(list(neighbours.own), crop) if len(neighbours.own) > 1 else inside,
             neighbours,
-            _nearer(quad, neighbours.erased, crop, nearer) if len(neighbours.erased) else nearer,
+            _nearer(quad, erased, crop, nearer) if len(erased) else nearer,
             nearer,
-            filled(list(neighbours.staying), crop),
+            filled(list(staying), crop),
         )
 
     def within(self, box: Box) -> Scene:
@@ -155,11 +189,6 @@ class Scene:
         return less(filled([grown(self.quad, px, px, self.frame)], self.crop), self.foreign)
 
 
-def polygons_of(lines: Sequence[TextLine]) -> Polygons:
-    """The boxes of some lines, (N, 4, 2)."""
-    return np.array([line.polygon for line in lines], np.float32).reshape(-1, 4, 2)
-
-
 def _nearer(quad: Polygon, others: Polygons, crop: Box, known: Mask | None = None) -> Mask:
     """Pixels that belong to other lines: inside their box and nearer to their middle than to this line's."""
     nearer = np.zeros((crop.height, crop.width), np.uint8) if known is None else known.copy()
@@ -168,15 +197,8 @@ def _nearer(quad: Polygon, others: Polygons, crop: Box, known: Mask | None = Non
         on_page = Box(crop.left + box.left, crop.top + box.top, crop.left + box.right, crop.top + box.bottom)
         theirs = depth(other, on_page)
         inside = theirs > 0
-        if _reaching(quad[None], on_page).size:
+        shared = common(bounding_box(quad, crop.right, crop.bottom), on_page)
+        if shared.width and shared.height:
             inside &= theirs >= depth(quad, on_page)
         nearer[box.slices][inside] = 255
     return nearer
-
-
-def _reaching(polygons: Polygons, box: Box) -> Polygons:
-    """Those polygons whose bounding boxes meet a box."""
-    x, y = polygons[..., 0], polygons[..., 1]
-    hits = (x.min(axis=1) < box.right) & (x.max(axis=1) > box.left)
-    hits &= (y.min(axis=1) < box.bottom) & (y.max(axis=1) > box.top)
-    return np.asarray(polygons[hits], np.float32)

@@ -10,7 +10,7 @@ from worker.imaging.halo import all_along
 from worker.imaging.ink import unlike_ring
 from worker.imaging.mask import find_regions
 from worker.imaging.quads import bounding_box
-from worker.imaging.scene import MaskOptions, Neighbours, Scene, polygons_of
+from worker.imaging.scene import MaskOptions, Neighbours, Quads, Scene
 from worker.job import Image, Mask, TextLine
 
 OPTIONS = MaskOptions()
@@ -19,7 +19,7 @@ OPTIONS = MaskOptions()
 def scene_of(page: Image, text: TextLine) -> Scene:
     height = float(np.ptp(text.polygon[:, 1]))
     crop = bounding_box(text.polygon, page.shape[1], page.shape[0], OPTIONS.farthest(height))
-    alone = Neighbours(polygons_of([text]), polygons_of([]), polygons_of([]))
+    alone = Neighbours(Quads.of([text]).corners, Quads.of([]), Quads.of([]))
     return Scene.around(page, text.polygon, alone, crop, height)
 
 

@@ -1,4 +1,4 @@
-"""Text that stays keeps all its ink, also where its box and that of a line that is erased overlap."""
+"""Whose ink it is where boxes overlap: text that stays keeps all of its own, and so does an erased line."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
 from tests.unit.imaging.pages import block_of, find_region, flat, line
+from worker.imaging.mask import find_regions
 from worker.job import Image, Mask, TextLine
 
 _GROUND = (236, 232, 224)
@@ -79,6 +80,27 @@ def test_latin_that_stays_keeps_its_ink_where_the_boxes_overlap(place: str, size
     mask = mask_of(page, text, latin)
     assert lost(mask, ink_of(kept)) < 0.01
     assert not (ink_of(own) & ~mask & ~ink_of(kept)).any()
+
+
+@pytest.mark.parametrize("size", [20, 30, 48])
+@pytest.mark.parametrize("too_high", ["upper", "lower"])
+@pytest.mark.parametrize("colour", ["#202020", "#208040"])
+def test_characters_of_two_erased_lines_stay_whole_where_their_boxes_overlap(
+    size: int, too_high: str, colour: str
+) -> None:
+    blank, left, top = flat(12 * size, 6 * size, _GROUND), 2 * size, 2 * size
+    upper, (x0, y0, x1, y1) = written(blank, "纯棉单面背心", left, top, size, "#202020")
+    lower, (u0, v0, u1, v1) = written(blank, "品名等级成份", left, y1 + 0.2 * size, size, colour)
+    page = np.minimum(upper, lower)
+    down, up = (size / 2, 0.0) if too_high == "upper" else (0.0, size / 2)
+    one = block_of(line(x0 - 2, y0 - 2, x1 + 2, y1 + 2 + down))
+    two = block_of(line(u0 - 2, v0 - 2 - up, u1 + 2, v1 + 2), number=1)
+    masks = np.zeros((2, *page.shape[:2]), np.uint8)
+    for mask, region in zip(masks, find_regions(page, [one, two]), strict=True):
+        mask[region.box.slices] = region.mask
+    assert lost(masks[1], ink_of(upper)) < 0.02
+    assert lost(masks[0], ink_of(lower)) < 0.02
+    assert not (ink_of(page) & ~masks.max(axis=0)).any()
 
 
 def test_what_has_run_together_is_parted_by_its_colours() -> None:

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from tests.unit.imaging.pages import flat, gradient
 from worker.imaging import ground
 from worker.imaging.pixels import (
+    both,
     box_of,
     colour_cells,
     colour_density,
+    counted,
     level_at,
     level_counts,
     parts,
@@ -65,7 +67,9 @@ def test_components_come_with_their_boxes_and_areas() -> None:
     labels, sizes = pieces(mask)
     assert sizes[labels[3, 3]].tolist() == [2, 2, 4, 4, 10]
     assert sizes[labels[11, 22]].tolist() == [20, 10, 6, 4, 24]
-    assert len(pieces(mask, connectivity=4)[1]) == 4
+    some = np.zeros_like(mask)
+    some[4:12] = 255
+    assert counted(labels, both(mask, some), len(sizes)).tolist() == [0, 4, 12]
 
 
 def test_levels_of_many_pixels_are_counted_in_some_of_the_rows() -> None:
