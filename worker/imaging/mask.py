@@ -26,7 +26,6 @@ from worker.imaging.pixels import (
     less,
     level_at,
     level_counts,
-    parts,
     pieces,
     reaching,
     some_of,
@@ -46,6 +45,8 @@ _STRONG = 0.95
 _RIND = (15, 25)
 #: Levels by which an outline differs from what it surrounds, and by which their means do at least.
 _OUTLINED, _ALIKE = 60.0, 12.0
+#: A stripe fills more than this share of its bounding box, letters that touch one another fill less.
+_SOLID = 0.6
 #: Px around a mask in which gaps are told from what is open.
 _MARGIN = 3
 
@@ -118,9 +119,8 @@ def _line_ink(scene: Scene, options: MaskOptions) -> tuple[Mask, Mask, Mask]:
     others = ink.others
     if ink.rim >= options.outline:  # nothing but the outline lies as near to the ink as that
         others = less(others, widened(ink.mask, disc(ink.rim + 4)))
-    elif ink.noise > options.noisy:  # an outline as dark as the ground parts the strokes from a light behind
-        broad = _broad(others, round(options.broad * scene.text_height))
-        others = less(others, both(widened(ink.mask, disc(growth)), broad))
+    elif ink.noise > options.noisy:  # a stripe or a light behind the text need not be spared right beside it
+        others = less(others, both(widened(ink.mask, disc(growth)), _ground_like(others, scene, options)))
     spared = either(ink.foreign, others)
     mask = less(mask, spared)
     # on busy ground they are the ground
@@ -132,13 +132,18 @@ def _line_ink(scene: Scene, options: MaskOptions) -> tuple[Mask, Mask, Mask]:
     return mask, _bodies(scene.pixels, ink), beside
 
 
-def _broad(things: Mask, side: int) -> Mask:
-    """Components that hold a square of which half the side is so many px: no strokes."""
-    cores = cv2.erode(things, square(side))
-    if not cv2.countNonZero(cores):
-        return np.zeros_like(things)
-    count, labels = parts(things)
-    return those(np.bincount(labels[cores > 0], minlength=count) > 0, labels)
+def _ground_like(things: Mask, scene: Scene, options: MaskOptions) -> Mask:
+    """Things that are no letters: long and solid as stripes are, or broader than strokes as lights are."""
+    if not cv2.countNonZero(things):
+        return things
+    labels, sizes = pieces(things)
+    _, _, width, height, area = sizes.T
+    alike = np.maximum(width, height) > options.letter * scene.text_height
+    alike &= area > _SOLID * width * height
+    cores = cv2.erode(things, square(round(options.broad * scene.text_height))).astype(np.uint8)
+    alike |= counted(labels, cores, len(sizes)) > 0
+    alike[0] = False
+    return those(alike, labels)
 
 
 def _growth(scene: Scene, ink: Ink, options: MaskOptions) -> int:
