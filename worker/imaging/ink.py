@@ -135,12 +135,11 @@ def departures(scene: Scene, ring_reach: float, ink_reach: float, options: MaskO
         under.sigma,
         scene.foreign,
         others,
-        under.plain,
-        rim,
-        0,
-        doubtful,
-        under.faint,
-        under.shaped,
+        plain=under.plain,
+        rim=rim,
+        doubtful=doubtful,
+        faint=under.faint,
+        shaped=under.shaped,
     )
 
 

@@ -37,6 +37,8 @@ _CHARACTER, _BOTH, _DOT = 1.6, 0.15, 0.4
 _AS_HIGH, _ASTRIDE = 1.35, 0.35
 #: Px between two lines up to which a character may lie across their border.
 _BESIDE = 3
+#: More lines than so many over one are no page's, and each pair costs a millisecond.
+_HEAP = 6
 #: Points that tell the ground, at most and at least; and the quantile of departures that is ink's contrast.
 _GROUND, _LEAST, _CONTRAST = 700, 30, 0.97
 #: So much deeper in one line than in the other (0 its edge, 1 its middle) a component's owner is plain.
@@ -104,7 +106,7 @@ def _among_erased(scene: Scene, candidates: Mask, options: MaskOptions) -> Mask:
     erased = scene.neighbours.erased
     height, width = scene.page.shape[:2]
     erased = erased.those(erased.meet(bounding_box(scene.quad, width, height, _BESIDE)))
-    if not len(erased.corners):
+    if not 0 < len(erased.corners) <= _HEAP:
         return scene.foreign
     foreign = less(scene.foreign, scene.nearer)
     ours = both(candidates, less(scene.inside, foreign))
