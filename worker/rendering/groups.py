@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from statistics import median
 
 from worker.rendering.colour import difference
@@ -31,25 +32,27 @@ def style_groups(inks: Sequence[Ink], styles: Sequence[Style]) -> list[list[int]
     """Indices of blocks that look alike: one headline, the rows of a list, the captions."""
     groups: list[list[int]] = []
     for index in sorted(range(len(inks)), key=lambda i: -inks[i].size):
-        for group in groups:
-            near = inks[group[-1]].size <= _NEXT_SIZE * inks[index].size
-            if near and _is_alike(inks, styles, group, index):
-                group.append(index)
-                break
+        apart = [_apart(inks, styles, group, index) for group in groups]
+        nearest = min(range(len(groups)), key=apart.__getitem__, default=0)
+        if groups and apart[nearest] < inf:
+            groups[nearest].append(index)
         else:
             groups.append([index])
     return groups
 
 
-def _is_alike(inks: Sequence[Ink], styles: Sequence[Style], group: Sequence[int], index: int) -> bool:
-    """Whether a block, little smaller than the group's last, is of the group's style."""
+def _apart(inks: Sequence[Ink], styles: Sequence[Style], group: Sequence[int], index: int) -> float:
+    """How far a block, no larger than the group's last, is from its style; infinity where it has another."""
     ink, style, first = inks[index], styles[index], styles[group[0]]
-    small = ink.size < _SMALL
-    return (
-        inks[group[0]].size <= _SAME_SIZE * ink.size
+    # the first alone may have been told wrong
+    weight = abs(median(styles[member].weight for member in group) - style.weight) / _SAME_WEIGHT
+    colour = difference(first.fill.start, style.fill.start) / _SAME_COLOUR
+    alike = (
+        inks[group[-1]].size <= _NEXT_SIZE * ink.size
+        and inks[group[0]].size <= _SAME_SIZE * ink.size
         and inks[group[0]].vertical == ink.vertical
         and abs(inks[group[0]].frame.angle - ink.frame.angle) < 4
         and (first.outline is None) == (style.outline is None)
-        and abs(first.weight - style.weight) <= (2 if small else 1) * _SAME_WEIGHT
-        and difference(first.fill.start, style.fill.start) <= (2 if small else 1) * _SAME_COLOUR
+        and max(weight, colour) <= (2 if ink.size < _SMALL else 1)
     )
+    return weight + colour if alike else inf
