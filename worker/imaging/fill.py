@@ -104,6 +104,12 @@ def _tried(
         surfaces = candidates(plain, points, options, again=not whole)
         surface = ring.lies_on(surfaces, judged, options)
     filled, structure = (None, 0.0) if surface is None else _filled(site, surface, away, within, options)
+    # what a plainer surface leaves over may look like a pattern
+    higher = surfaces[surfaces.index(surface) + 1 :] if surface is not None and structure > 1 else []
+    curved = ring.lies_on(higher, judged, options)
+    if curved is not None:
+        surface = curved
+        filled, structure = _filled(site, surface, away, within, options)
     if filled is None and _is_near(surfaces[-1], options):
         finest = ring.lies_on(
             [ground.fit(ring.points(options.finest_order), options.finest_order)], judged, options

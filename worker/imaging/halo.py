@@ -10,13 +10,16 @@ from worker.imaging.pixels import (
     beyond,
     both,
     box_of,
+    counted,
     disc,
     either,
     inverted,
     less,
     level_counts,
+    pieces,
     some_of,
     square,
+    those,
     widened,
 )
 from worker.imaging.scene import MaskOptions, Scene
@@ -37,6 +40,22 @@ _PARTS = 4
 #: A halo stands out from the ground so many px further out; the narrowest that is sought, and the least share
 #: of a window that tells the ground.
 _FURTHER, _NARROW, _LEAST_GROUND = 4, 3, 0.02
+#: A stripe fills more than this share of its bounding box, letters that touch one another fill less.
+_SOLID = 0.6
+
+
+def ground_like(things: Mask, scene: Scene, options: MaskOptions) -> Mask:
+    """Things that are no letters: long and solid as stripes are, or broader than strokes as lights are."""
+    if not cv2.countNonZero(things):
+        return things
+    labels, sizes = pieces(things)
+    _, _, width, height, area = sizes.T
+    alike = np.maximum(width, height) > options.letter * scene.text_height
+    alike &= area > _SOLID * width * height
+    cores = cv2.erode(things, square(round(options.broad * scene.text_height))).astype(np.uint8)
+    alike |= counted(labels, cores, len(sizes)) > 0
+    alike[0] = False
+    return those(alike, labels)
 
 
 def plain_rim(scene: Scene, ink: Mask, area: Mask, options: MaskOptions) -> int:
@@ -59,7 +78,7 @@ def plain_rim(scene: Scene, ink: Mask, area: Mask, options: MaskOptions) -> int:
     if deviation[-1] < _BUSY:
         return 0
     # the first px still hold the ink's own edge
-    return int((deviation[2:] > _PLAIN * deviation[-1]).argmax()) + 1
+    return int((deviation[2:] > _PLAIN * deviation[2:].max()).argmax()) + 1
 
 
 def shade(scene: Scene, ink: Mask, options: MaskOptions) -> int:
@@ -89,7 +108,7 @@ def shade(scene: Scene, ink: Mask, options: MaskOptions) -> int:
     return 1 + int(shaded.argmin()) if shaded[0] else 0
 
 
-def halo_width(scene: Scene, ink: Mask, area: Mask, limit: float) -> int:
+def halo_width(scene: Scene, ink: Mask, area: Mask, limit: float, enough: int | None = None) -> int:
     """How many px round the ink the ground departs on the mean from the ground a little further out.
 
     Only what does so all along the line counts, its soft edge, outline or shadow: a light behind a part of it
@@ -100,11 +119,13 @@ def halo_width(scene: Scene, ink: Mask, area: Mask, limit: float) -> int:
         ink: Its ink.
         area: Where the ground is looked at.
         limit: Levels up to which a mean may depart.
+        enough: Where it is as many px, it is of no interest how many more.
     """
     apart = np.asarray(cv2.distanceTransform(inverted(ink), cv2.DIST_C, 3), np.float32)
     sought = _NARROW
     width = found = _halo_within(scene, apart, area, limit, sought)
-    while width > 1 and sought < _SHADED_WITHIN * scene.text_height:
+    widest = _SHADED_WITHIN * scene.text_height
+    while width > 1 and sought < widest and (enough is None or found < enough):
         sought *= 2
         width = _halo_within(scene, apart, area, limit, sought)
         found = max(found, width)
@@ -121,7 +142,7 @@ def _halo_within(scene: Scene, apart: NDArray[np.float32], area: Mask, limit: fl
         for levels in (sparse, colours)
     )
     near = both(area, np.asarray(cv2.inRange(apart, 1, sought), np.uint8))
-    columns, rows = some_of(near, _COUNTED)
+    columns, rows = some_of(near, _COUNTED // 2)
     weight = share[rows // 2, columns // 2] / 255
     told = weight > _LEAST_GROUND
     columns, rows, weight = columns[told], rows[told], weight[told]

@@ -14,7 +14,7 @@ import numpy as np
 
 from worker.imaging import ground
 from worker.imaging.components import STRONG, Looks, components
-from worker.imaging.halo import all_along, plain_rim, shade, without_lights
+from worker.imaging.halo import all_along, ground_like, plain_rim, shade, without_lights
 from worker.imaging.lights import Ground, with_shapes
 from worker.imaging.ownership import shared_out
 from worker.imaging.pixels import (
@@ -109,7 +109,7 @@ def departures(scene: Scene, ring_reach: float, ink_reach: float, options: MaskO
     under = _ground_under(scene, less(scene.grown(ring_reach), scene.own), options)
     if under is None:
         return None
-    drawn, size = under.sigma <= options.drawn, cv2.countNonZero(scene.inside)
+    drawn = under.sigma <= options.drawn
     bold = beyond(under.departure, max(options.seed * under.contrast(scene.inside), under.faint))
     candidates = beyond(under.departure, under.faint)
     foreign = shared_out(scene, candidates, bold, options)
@@ -124,9 +124,7 @@ def departures(scene: Scene, ring_reach: float, ink_reach: float, options: MaskO
     if not drawn and not under.shaped:
         mask = without_lights(scene, mask, bold, allowed, options)
     behind = cv2.countNonZero(both(less(bold, mask), scene.inside))
-    rim = plain_rim(scene, mask, scene.inside, options) if behind > options.printed * size else 0
-    if not rim:
-        rim = _outline_beside(scene, mask, both(bold, others), options)
+    rim = _outline(scene, mask, less(less(bold, mask), scene.foreign), options)
     doubtful = under.sigma > options.busy or behind > cv2.countNonZero(both(mask, scene.inside))
     return Ink(
         mask,
@@ -178,16 +176,23 @@ def _shows_ink(scene: Scene, under: Ground, ring: Mask, options: MaskOptions) ->
     return under.contrast(scene.inside) >= 2 * under.faint
 
 
-def _outline_beside(scene: Scene, ink: Mask, things: Mask, options: MaskOptions) -> int:
-    """Px of an outline that only what it covers beside the line shows; 0 where it may be ground as well."""
+def _outline(scene: Scene, ink: Mask, things: Mask, options: MaskOptions) -> int:
+    """Px of an outline in one of the ground's own colours, which only the things that it covers show.
+
+    In the line, or beside it, where it may be ground as well and has to be a wide one. Letters are no such
+    things: where rows are near one another the gap between them would be an outline.
+    """
     least = options.printed * cv2.countNonZero(scene.inside)
-    if cv2.countNonZero(things) <= least:
+    wider = either(scene.inside, less(scene.grown(options.polygon_growth), scene.own))
+    if cv2.countNonZero(both(things, wider)) <= least:
         return 0
-    area = either(scene.inside, less(scene.grown(options.polygon_growth), scene.own))
-    if cv2.countNonZero(both(things, area)) <= least:
-        return 0
-    rim = plain_rim(scene, ink, area, options)
-    return rim if rim >= options.outline else 0
+    things = ground_like(things, scene, options)
+    for area, narrowest in ((scene.inside, 1), (wider, options.outline)):
+        if cv2.countNonZero(both(things, area)) > least:
+            rim = plain_rim(scene, ink, area, options)
+            if rim >= narrowest:
+                return rim
+    return 0
 
 
 def unlike_ring(scene: Scene, options: MaskOptions) -> Ink | None:

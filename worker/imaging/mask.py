@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.imaging.halo import halo_width
+from worker.imaging.halo import ground_like, halo_width
 from worker.imaging.ink import Ink, departures, unlike_ring
 from worker.imaging.pixels import (
     beyond,
@@ -45,8 +45,6 @@ _STRONG = 0.95
 _RIND = (15, 25)
 #: Levels by which an outline differs from what it surrounds, and by which their means do at least.
 _OUTLINED, _ALIKE = 60.0, 12.0
-#: A stripe fills more than this share of its bounding box, letters that touch one another fill less.
-_SOLID = 0.6
 #: Px around a mask in which gaps are told from what is open.
 _MARGIN = 3
 
@@ -120,7 +118,7 @@ def _line_ink(scene: Scene, options: MaskOptions) -> tuple[Mask, Mask, Mask]:
     if ink.rim >= options.outline:  # nothing but the outline lies as near to the ink as that
         others = less(others, widened(ink.mask, disc(ink.rim + 4)))
     elif ink.noise > options.noisy:  # a stripe or a light behind the text need not be spared right beside it
-        others = less(others, both(widened(ink.mask, disc(growth)), _ground_like(others, scene, options)))
+        others = less(others, both(widened(ink.mask, disc(growth)), ground_like(others, scene, options)))
     spared = either(ink.foreign, others)
     mask = less(mask, spared)
     # on busy ground they are the ground
@@ -132,33 +130,20 @@ def _line_ink(scene: Scene, options: MaskOptions) -> tuple[Mask, Mask, Mask]:
     return mask, _bodies(scene.pixels, ink), beside
 
 
-def _ground_like(things: Mask, scene: Scene, options: MaskOptions) -> Mask:
-    """Things that are no letters: long and solid as stripes are, or broader than strokes as lights are."""
-    if not cv2.countNonZero(things):
-        return things
-    labels, sizes = pieces(things)
-    _, _, width, height, area = sizes.T
-    alike = np.maximum(width, height) > options.letter * scene.text_height
-    alike &= area > _SOLID * width * height
-    cores = cv2.erode(things, square(round(options.broad * scene.text_height))).astype(np.uint8)
-    alike |= counted(labels, cores, len(sizes)) > 0
-    alike[0] = False
-    return those(alike, labels)
-
-
 def _growth(scene: Scene, ink: Ink, options: MaskOptions) -> int:
     """How many px around its ink a line's mask takes."""
     growth = options.px_growth(scene.text_height)
-    if ink.shaped or ink.plain is None:
+    smooth = ink.plain is not None and not ink.shaped
+    if not smooth or ink.noise > options.noisy:
         limit = options.halo_levels + options.halo_noise * ink.noise
         area = less(scene.grown(options.reach), either(ink.others, ink.foreign))
-        width = halo_width(scene, ink.mask, area, limit)
+        width = halo_width(scene, ink.mask, area, limit, enough=growth if smooth else None)
         if ink.shaped:
             return max(width, 1)
-        if not width:
+        if not smooth and not width:
             return growth
-    if ink.noise > options.noisy:
-        growth += options.noisy_growth  # the faint end of a shadow drowns in the ground's own noise
+        if smooth and width >= growth:
+            growth += options.noisy_growth  # its faint end drowns in the ground's own noise
     return max(growth, ink.rim + (3 if ink.rim >= options.outline else 1), ink.shade + 1)
 
 

@@ -6,12 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks.posters import GROUNDS, posters
 from tests.unit.imaging.pages import block_of, find_region, flat, gradient, inked
 from worker.imaging.composite import composite
 from worker.imaging.fill import fill_ground
 from worker.imaging.fill_options import FillOptions
 from worker.imaging.plan import Route
 from worker.imaging.preprocess import prepare
+from worker.imaging.regions import group_lines
 from worker.imaging.site import Site
 from worker.job import Box, Image, Region, TextLine
 
@@ -133,3 +135,11 @@ def test_paper_is_not_filled_where_something_drawn_goes_on(
     block = block_of(read)
     prepared = prepare(drawn, (block,), (find_region(drawn, block),), (256,))
     assert prepared.routes[block.id] != (Route.FILL,)
+
+
+def test_a_bent_ground_under_noise_is_filled_where_a_plane_leaves_a_pattern() -> None:
+    poster = list(posters({"noise σ 6": GROUNDS["noise σ 6"]}))[-1]
+    block = max(group_lines(poster.page, poster.lines), key=lambda one: len(one.lines))
+    assert len(block.lines) == 3
+    prepared = prepare(poster.page, (block,), (find_region(poster.page, block),), (256,))
+    assert set(prepared.routes[block.id]) == {Route.FILL}

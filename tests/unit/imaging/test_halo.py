@@ -5,11 +5,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from benchmarks.posters import GROUNDS, posters
 from tests.unit.imaging.pages import block_of, find_region, flat, inked, line
 from worker.imaging.halo import all_along
 from worker.imaging.ink import unlike_ring
 from worker.imaging.mask import find_regions
 from worker.imaging.quads import bounding_box
+from worker.imaging.regions import group_lines
 from worker.imaging.scene import MaskOptions, Neighbours, Quads, Scene
 from worker.job import Image, Mask, TextLine
 
@@ -111,6 +113,34 @@ def test_a_shadow_on_busy_ground_is_no_outline() -> None:
     found = unlike_ring(scene_of(page, text), OPTIONS)
     assert found is not None
     assert found.shade > found.rim
+
+
+def test_on_crowded_paper_letters_beside_the_line_are_not_clipped() -> None:
+    """Rows all round make paper look noisy, and the gap between them like an outline."""
+    page, rows = flat(420, 190, (222, 214, 220)), []
+    for top in range(20, 150, 21):
+        page, text = inked(page, 30, top, "MBWHQERASGKPN", colour=(70, 60, 70), scale=0.7, thickness=1)
+        rows.append(text)
+    page = cv2.GaussianBlur(grained(page, 4.0), (0, 0), 0.8).astype(np.uint8)
+    middle = rows[3]
+    mask = mask_of(page, middle)
+    top, bottom = int(middle.polygon[0, 1]), int(middle.polygon[2, 1])
+    ink = (page.max(axis=2) < 170) & (np.arange(len(page))[:, None] > top - 12)
+    own = ink & (np.arange(len(page))[:, None] > top) & (np.arange(len(page))[:, None] < bottom)
+    assert not np.count_nonzero(own & (mask == 0))
+    assert not np.count_nonzero(ink & ~own & (mask > 0))
+
+
+def test_an_outline_like_the_light_stripes_goes_from_the_dark_ones_too() -> None:
+    poster = next(posters({"stripes": GROUNDS["stripes"]}))
+    block = next(one for one in group_lines(poster.page, poster.lines) if one.text == "限时特惠中")
+    region = find_region(poster.page, block)
+    mask, near = np.zeros(poster.page.shape[:2], np.uint8), np.zeros(poster.page.shape[:2], np.uint8)
+    mask[region.box.slices] = region.mask
+    cv2.fillPoly(near, [np.rint(block.polygon).astype(np.int32)], 255)
+    near = cv2.dilate(near, np.ones((13, 13), np.uint8)).astype(np.uint8)
+    drawn = (np.abs(poster.drawn.astype(np.int16) - poster.plate).max(axis=2) > 60) & (near > 0)
+    assert np.count_nonzero(drawn & (mask == 0)) < 0.002 * np.count_nonzero(drawn)
 
 
 def test_what_is_found_does_not_depend_on_the_order_of_the_blocks() -> None:
