@@ -48,7 +48,7 @@ from worker.settings import (
     read_group,
 )
 from worker.stages import ReadingOptions
-from worker.threads import PixelThreads, usable_cores
+from worker.threads import PixelThread
 from worker.waiting import WaitingPatches
 
 T = TypeVar("T")
@@ -119,14 +119,14 @@ def open_ocr() -> RapidOcr:
 async def _open_pipeline(
     settings: Settings, source: ImageSource, store: ObjectStore, redis_url: str | None, stack: AsyncExitStack
 ) -> tuple[Pipeline, tuple[Dependency, ...]]:
-    # Parallelism comes from many jobs; OpenCV's own threads would only get in each other's way.
+    # Parallelism comes from many processes; OpenCV's own threads would only get in each other's way.
     cv2.setNumThreads(1)
     fonts = FontSet.load(FontOptions(settings.service.font_paths))
     inpainter, inpainter_check = await open_inpainter(settings.inpaint, stack)
     glossary = read_glossary(settings.translate.glossary_path)
     desk, translator_check = open_desk(settings.translate, glossary, redis_url, stack)
-    threads = PixelThreads(usable_cores())
-    stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+    pixel_thread = PixelThread()
+    stack.callback(pixel_thread.shutdown, wait=False, cancel_futures=True)
     spool = DiskSpool(settings.limits.spool_dir)
     stack.callback(spool.close)
     pixels = settings.limits.pixel_budget
@@ -146,7 +146,7 @@ async def _open_pipeline(
     ports = Ports(MeteredSource(source), MeteredInpainter(inpainter), MeteredStore(store))
     # As many again are cut, or put back, while those are with the server.
     most_tiles = 2 * settings.inpaint.triton_max_inflight
-    pipeline = Pipeline(ports, Means(fonts, threads, most_tiles, budget, waiting, desk), options)
+    pipeline = Pipeline(ports, Means(fonts, pixel_thread, most_tiles, budget, waiting, desk), options)
     translator_dependency = Dependency("translator", translator_check, _OUTSIDE_FRESH_SECONDS)
     return pipeline, (Dependency("inpainter", inpainter_check), translator_dependency)
 

@@ -22,11 +22,11 @@ class Eraser:
     """Erases the chosen blocks of pages, any number at once."""
 
     def __init__(
-        self, inpainter: Inpainter, most_tiles: int, threads: Executor, waiting: WaitingPatches
+        self, inpainter: Inpainter, most_tiles: int, pixel_thread: Executor, waiting: WaitingPatches
     ) -> None:
         self._inpainter = inpainter
         self._held = asyncio.Semaphore(most_tiles)
-        self._threads = threads
+        self._pixel_thread = pixel_thread
         self._waiting = waiting
 
     async def erase(
@@ -46,10 +46,10 @@ class Eraser:
     async def _patch(
         self, opened: OpenedPage, watch: Stopwatch
     ) -> tuple[tuple[Region, ...], tuple[Patch, ...]]:
-        """Mask and preprocess in threads, tiles to the model server, postprocess in threads."""
+        """Mask and preprocess in the pixel thread, tiles to the model server, postprocess there again."""
         sizes = await self._inpainter.tile_sizes()
         with watch("mask"):
-            regions, prepared = await in_thread(self._threads, stages.mask_page, opened, sizes)
+            regions, prepared = await in_thread(self._pixel_thread, stages.mask_page, opened, sizes)
         metrics.count_routes(prepared.routes.values())
         with watch("inpaint"):
             async with asyncio.TaskGroup() as tiles:
@@ -61,6 +61,6 @@ class Eraser:
     async def _fill(self, tiles: Tiles, window: Window) -> tuple[Patch, ...]:
         """Cut when it is the tile's turn: waiting, it would cost memory that no budget counts."""
         async with self._held:
-            tile = await in_thread(self._threads, tiles.cut, window)
+            tile = await in_thread(self._pixel_thread, tiles.cut, window)
             inpainted = await self._inpainter.inpaint(tile.image, tile.mask)
-            return await in_thread(self._threads, restore, tile, inpainted)
+            return await in_thread(self._pixel_thread, restore, tile, inpainted)

@@ -61,7 +61,7 @@ STAGE_SECONDS = Histogram(
     registry=REGISTRY,
 )
 STAGE_CPU_SECONDS = Counter(
-    "operate_stage_cpu_seconds", "CPU spent in pixel threads, by stage.", ["stage"], registry=REGISTRY
+    "operate_stage_cpu_seconds", "CPU spent in the pixel thread, by stage.", ["stage"], registry=REGISTRY
 )
 JOBS_IN_FLIGHT = Gauge("operate_jobs_in_flight", "Jobs being worked on.", registry=REGISTRY)
 PIXELS_IN_FLIGHT = Gauge("operate_pixels_in_flight", "Decoded pixels being worked on.", registry=REGISTRY)
@@ -168,7 +168,7 @@ def _start_at_zero() -> None:
 
 _start_at_zero()
 
-#: The stage that the running task is in: `threads.PixelThreads` charges CPU to it.
+#: The stage that the running task is in: `threads.PixelThread` charges CPU to it.
 current_stage: ContextVar[str] = ContextVar("current_stage", default="other")
 
 

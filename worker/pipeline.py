@@ -49,7 +49,7 @@ class Means:
 
     fonts: FontSet
     #: Where pixels are worked on; OpenCV and Pillow let go of the GIL.
-    threads: Executor
+    pixel_thread: Executor
     #: Cut, sent or restored at a time.
     most_tiles: int
     budget: PixelBudget
@@ -64,7 +64,7 @@ class Pipeline:
         self._ports = ports
         self._means = means
         self._options = options
-        self._eraser = Eraser(ports.inpainter, means.most_tiles, means.threads, means.waiting)
+        self._eraser = Eraser(ports.inpainter, means.most_tiles, means.pixel_thread, means.waiting)
 
     async def run(self, job: Job) -> Result:
         """From a job to its result.
@@ -73,10 +73,10 @@ class Pipeline:
             WorkerError: Why the job failed, and whether it may succeed later.
         """
         watch = Stopwatch()
-        threads, most = self._means.threads, self._options.reading.max_pixels
+        thread, most = self._means.pixel_thread, self._options.reading.max_pixels
         with watch("fetch"):
             original = await self._ports.source.fetch(job.image_url)
-            pixels = await in_thread(threads, codec.count_pixels, original, max_pixels=most)
+            pixels = await in_thread(thread, codec.count_pixels, original, max_pixels=most)
         take_turn(pixels)
         async with self._means.budget.hold(pixels):
             return await self._run_decoded(job, original, watch)
@@ -85,7 +85,7 @@ class Pipeline:
         options = self._options
         with watch("decode"):
             opened, text = await in_thread(
-                self._means.threads, stages.read_page, original, job, options.glossary, options.reading
+                self._means.pixel_thread, stages.read_page, original, job, options.glossary, options.reading
             )
         try:
             async with asyncio.TaskGroup() as paths:
@@ -126,7 +126,7 @@ class Pipeline:
         fonts, language = self._means.fonts, text.languages.target
         with watch("render"):
             return await in_thread(
-                self._means.threads,
+                self._means.pixel_thread,
                 stages.render,
                 opened,
                 erased,
@@ -143,5 +143,5 @@ class Pipeline:
 
     async def _store_editable(self, job: Job, rendered: Rendered) -> list[str]:
         wanted = self._options.store_plate
-        files = await in_thread(self._means.threads, stages.encode_editable, rendered) if wanted else ()
+        files = await in_thread(self._means.pixel_thread, stages.encode_editable, rendered) if wanted else ()
         return [await self._store(job, file) for file in files]

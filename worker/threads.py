@@ -1,4 +1,4 @@
-"""The threads that work on pixels: whose turn it is, and which stage is charged for their CPU."""
+"""The thread that works on pixels: whose turn it is, and which stage is charged for its CPU."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _turn: ContextVar[float] = ContextVar("turn", default=0.0)
 def usable_cores(quota_file: Path = _CPU_QUOTA) -> int:
     """How many cores this process may use: those it may run on, at most its container's quota.
 
-    More threads than that are throttled together, the event loop's with them.
+    More threads than that are throttled together.
 
     Args:
         quota_file: Of cgroup v2, "quota period" in µs or "max period"; without one there is no quota.
@@ -48,11 +48,15 @@ def take_turn(pixels: int) -> None:
     _turn.set(time.monotonic() + pixels * _STANDS_BACK)
 
 
-class PixelThreads(Executor):
-    """A thread for each usable core; what waits for them goes by its page's turn."""
+class PixelThread(Executor):
+    """One thread for all work on pixels; what waits for it goes by its page's turn.
 
-    def __init__(self, cores: int) -> None:
-        self._pool = ThreadPoolExecutor(cores, thread_name_prefix="pixels")
+    Two would finish no sooner: between calls of a few microseconds each, they wait for each other's lock on
+    the interpreter, and that alone costs a third more CPU. Another core is another process's.
+    """
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="pixels")
         self._waiting: PriorityQueue[tuple[float, int, Future[Any], Callable[[], Any]]] = PriorityQueue()
         self._numbers = itertools.count()
 
@@ -97,7 +101,7 @@ class PixelThreads(Executor):
             del future
 
 
-async def in_thread(threads: Executor, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def in_thread(thread: Executor, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run one synchronous step there, and wait for it without holding up the event loop."""
     call = functools.partial(work, *args, **kwargs)
-    return await asyncio.get_running_loop().run_in_executor(threads, call)
+    return await asyncio.get_running_loop().run_in_executor(thread, call)

@@ -190,12 +190,10 @@ def test_a_stop_is_given_the_time_it_takes() -> None:
     assert pod("triton")["terminationGracePeriodSeconds"] >= int(flags("triton")["--exit-timeout-secs"]) + 10
 
 
-def test_a_worker_has_the_cores_that_it_is_sized_for() -> None:
-    """Without a limit it would start a thread for each core of the node."""
+def test_a_worker_has_the_core_that_its_one_pixel_thread_can_use() -> None:
     resources = container("worker")["resources"]
-    assert resources["limits"]["cpu"] == resources["requests"]["cpu"]
-    (cores,) = re.findall(r"^\| workers of (\d+) cores ", (ROOT / "docs/operations.md").read_text(), re.M)
-    assert resources["limits"]["cpu"] == cores
+    assert resources["limits"]["cpu"] == resources["requests"]["cpu"] == "1"
+    assert "for 70 % use, a worker on each |" in (ROOT / "docs/operations.md").read_text()
     assert container("triton")["resources"]["limits"]["nvidia.com/gpu"] == 1
 
 

@@ -80,8 +80,7 @@ def test_the_sizes_of_a_fleet_add_up() -> None:
     cores = peak * measured["C"]
     wanted = {
         "cores at work in workers": round(cores),
-        "cores to order": round(cores / 0.7),
-        "workers of 2 cores": math.ceil(cores / 1.4),
+        "cores to order": math.ceil(cores / 0.7),
         "tiles a second": round(peak * measured["N"]),
         "Gemini calls a minute": round(peak * 60),
         "Redis for a day's records": round(measured["R"]),

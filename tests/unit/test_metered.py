@@ -14,7 +14,7 @@ from worker.errors import StoreUnavailable, TranslatorQuota
 from worker.job import Usage
 from worker.ports import Prompt, Reply, ReplyKind
 from worker.report import Stopwatch
-from worker.threads import PixelThreads, in_thread
+from worker.threads import PixelThread, in_thread
 
 PROMPT = Prompt("", "", {})
 
@@ -101,13 +101,13 @@ async def test_cpu_of_a_thread_is_charged_to_the_stage_that_asked_for_it() -> No
 
     async def stage(watch: Stopwatch, name: str) -> None:
         with watch(name):
-            await in_thread(threads, work)
+            await in_thread(thread, work)
 
-    watch, threads = Stopwatch(), PixelThreads(2)
+    watch, thread = Stopwatch(), PixelThread()
     mask = Growth("operate_stage_cpu_seconds_total", stage="mask")
     render = Growth("operate_stage_cpu_seconds_total", stage="render")
     with mask, render:
         await asyncio.gather(stage(watch, "mask"), stage(watch, "render"), stage(watch, "render"))
-    threads.shutdown()
+    thread.shutdown()
     assert 0.02 <= mask.value < 0.04
     assert 0.04 <= render.value < 0.08

@@ -1,4 +1,4 @@
-"""Which threads work on pixels, and what they cost."""
+"""The thread that works on pixels: one, whose turn it is, and how many cores other threads may use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.threads import PixelThreads, take_turn, usable_cores
+from worker.threads import PixelThread, take_turn, usable_cores
 
 _MULTIPLY = """
 import worker
@@ -49,33 +49,35 @@ def test_without_a_quota_every_core_counts(tmp_path: Path) -> None:
     assert usable_cores(tmp_path / "none") == len(os.sched_getaffinity(0))
 
 
-@pytest.mark.parametrize("cores", [1, 2, 4])
-def test_every_core_has_a_page_to_work_on(cores: int) -> None:
-    together = threading.Barrier(cores)
-    seen: set[str] = set()
+def test_pixels_are_worked_on_by_one_thread_alone() -> None:
+    """Two in one process take a third more CPU and finish no sooner."""
+    at_work, most = [0], [0]
 
-    def work() -> None:
-        seen.add(threading.current_thread().name)
-        together.wait(10)
+    def work() -> str:
+        at_work[0] += 1
+        most[0] = max(most[0], at_work[0])
+        time.sleep(0.02)
+        at_work[0] -= 1
+        return threading.current_thread().name
 
-    with PixelThreads(cores) as threads:
-        for done in [threads.submit(work) for _ in range(4)]:
-            done.result(20)
-    assert len(seen) == cores
+    with PixelThread() as thread:
+        names = {future.result(20) for future in [thread.submit(work) for _ in range(4)]}
+    assert (len(names), most) == (1, [1])
+    assert names != {threading.current_thread().name}
 
 
-def submit_for(threads: PixelThreads, pixels: int, ended: list[int]) -> Future[None]:
+def submit_for(thread: PixelThread, pixels: int, ended: list[int]) -> Future[None]:
     """A step of a page so large, from a task of its own."""
 
     def submit() -> Future[None]:
         take_turn(pixels)
-        return threads.submit(ended.append, pixels)
+        return thread.submit(ended.append, pixels)
 
     return copy_context().run(submit)
 
 
 @contextmanager
-def occupied(threads: PixelThreads) -> Iterator[None]:
+def occupied(thread: PixelThread) -> Iterator[None]:
     """As long as the block runs, the one thread is at something else."""
     begun, over = threading.Event(), threading.Event()
 
@@ -83,7 +85,7 @@ def occupied(threads: PixelThreads) -> Iterator[None]:
         begun.set()
         over.wait(10)
 
-    threads.submit(wait)
+    thread.submit(wait)
     begun.wait(10)
     try:
         yield
@@ -93,34 +95,34 @@ def occupied(threads: PixelThreads) -> Iterator[None]:
 
 def test_a_poster_passes_strips() -> None:
     ended: list[int] = []
-    with PixelThreads(1) as threads, occupied(threads):
+    with PixelThread() as thread, occupied(thread):
         for pixels in (5_000_000, 800_000, 16_000_000, 800_001):
-            submit_for(threads, pixels, ended)
+            submit_for(thread, pixels, ended)
     assert ended == [800_000, 800_001, 5_000_000, 16_000_000]
 
 
 def test_a_strip_lets_only_so_many_pass() -> None:
     ended: list[int] = []
-    with PixelThreads(1) as threads, occupied(threads):
-        submit_for(threads, 50_000, ended)
+    with PixelThread() as thread, occupied(thread):
+        submit_for(thread, 50_000, ended)
         time.sleep(0.1)
-        submit_for(threads, 1, ended)
+        submit_for(thread, 1, ended)
     assert ended == [50_000, 1]
 
 
 def test_errors_come_to_the_caller_and_the_thread_goes_on() -> None:
-    with PixelThreads(1) as threads:
-        failed = threads.submit(int, "no number")
+    with PixelThread() as thread:
+        failed = thread.submit(int, "no number")
         with pytest.raises(ValueError, match="no number"):
             failed.result(10)
-        assert threads.submit(int, "1").result(10) == 1
+        assert thread.submit(int, "1").result(10) == 1
 
 
 def test_what_was_cancelled_is_not_done() -> None:
     ended: list[int] = []
-    with PixelThreads(1) as threads:
-        with occupied(threads):
-            dropped, kept = (submit_for(threads, pixels, ended) for pixels in (1, 2))
+    with PixelThread() as thread:
+        with occupied(thread):
+            dropped, kept = (submit_for(thread, pixels, ended) for pixels in (1, 2))
             assert dropped.cancel()
         kept.result(10)
     assert ended == [2]
@@ -128,10 +130,10 @@ def test_what_was_cancelled_is_not_done() -> None:
 
 def test_leaving_cancels_what_waits() -> None:
     ended: list[int] = []
-    threads = PixelThreads(1)
-    with occupied(threads):
-        waiting = [submit_for(threads, pixels, ended) for pixels in (1, 2)]
-        threads.shutdown(wait=False, cancel_futures=True)
+    thread = PixelThread()
+    with occupied(thread):
+        waiting = [submit_for(thread, pixels, ended) for pixels in (1, 2)]
+        thread.shutdown(wait=False, cancel_futures=True)
     assert all(future.cancelled() for future in waiting)
-    threads.shutdown()
+    thread.shutdown()
     assert not ended
