@@ -15,11 +15,10 @@ from worker.imaging.pixels import (
     beyond,
     both,
     box_of,
+    contrast_of,
     counted,
     either,
     less,
-    level_at,
-    level_counts,
     parts,
     some_of,
     square,
@@ -46,8 +45,6 @@ _OF_ONE_PIECE = 0.4
 _LEAST_BOLD = 0.3
 #: An outline has less than this share of itself further from the strokes than outlines reach.
 _MOST_FAR = 0.3
-#: Quantile of departures that is the ink's contrast.
-_CONTRAST = 0.97
 #: A pixel has a thing's own colour where it departs by this share of what its surroundings do; right
 #: beside the ink, by that.
 _PURE, _PUREST = 0.85, 0.95
@@ -185,7 +182,7 @@ def _on_side(scene: Scene, looks: Looks, candidates: Mask, side: Mask, options: 
     """What departs to the ink's side, and what of it does so boldly beside the strongest there."""
     if looks.departure is None:
         return replace(looks, candidates=both(candidates, side), bold=both(looks.bold, side))
-    contrast = level_at(level_counts(looks.departure, both(scene.inside, side)), _CONTRAST)
+    contrast = contrast_of(looks.departure, both(scene.inside, side))
     bold = both(beyond(looks.departure, options.seed * contrast), both(looks.candidates, side))
     return replace(looks, candidates=both(candidates, side), bold=either(bold, both(looks.bold, side)))
 

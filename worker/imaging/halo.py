@@ -23,7 +23,7 @@ from worker.imaging.pixels import (
     widened,
 )
 from worker.imaging.scene import MaskOptions, Scene
-from worker.job import Mask
+from worker.job import Image, Mask
 
 #: Deviation in levels of a ground that hides an outline, and the share of it that an outline itself has.
 _BUSY, _PLAIN = 20.0, 0.4
@@ -206,11 +206,9 @@ def without_lights(scene: Scene, ink: Mask, bold: Mask, allowed: Mask, options: 
 def hugged(scene: Scene, strokes: Mask, beside: Mask, area: Mask, options: MaskOptions) -> int:
     """How many px round the strokes something lies in all pieces of the line but one, on the widest side."""
     beside = less(both(beside, area), strokes)
-    apart = np.asarray(cv2.distanceTransform(inverted(strokes), cv2.DIST_L2, 3), np.float32)
-    farthest = min(int(options.reach * scene.text_height) + 1, 254)
-    step = np.asarray(cv2.convertScaleAbs(apart, alpha=1, beta=0.49), np.uint8)
+    step, sides, farthest = _steps(scene, strokes, options)
     area, found = less(area, strokes), 0
-    for side in _sides(apart):
+    for side in sides:
         columns, rows = some_of(both(area, side), _COUNTED // 4)
         if not rows.size:
             continue
@@ -242,12 +240,9 @@ def _stray(scene: Scene, strokes: Mask, beside: Mask, area: Mask, options: MaskO
         both(beside, area)[box.slices],
         less(area, strokes)[box.slices],
     )
-    apart = np.asarray(cv2.distanceTransform(cv2.bitwise_not(strokes), cv2.DIST_L2, 3), np.float32)
-    farthest = min(int(options.reach * scene.text_height) + 1, 254)
-    # whole px, rounded up
-    step = np.asarray(cv2.convertScaleAbs(apart, alpha=1, beta=0.49), np.uint8)
+    step, sides, farthest = _steps(scene, strokes, options)
     stray = np.zeros(scene.inside.shape, np.uint8)
-    for side in _sides(apart):
+    for side in sides:
         around = both(area, side)
         count, departing = (level_counts(step, part) for part in (around, both(around, beside)))
         usual = departing[: farthest + 1] >= _HALO_SHARE * count[: farthest + 1]
@@ -255,6 +250,15 @@ def _stray(scene: Scene, strokes: Mask, beside: Mask, area: Mask, options: MaskO
         widest = farthest if usual.all() else int(usual.argmin()) - 1
         stray[box.slices] |= both(both(beside, side), beyond(step, widest))
     return stray
+
+
+def _steps(
+    scene: Scene, strokes: Mask, options: MaskOptions
+) -> tuple[Image, tuple[Mask, Mask, Mask, Mask], int]:
+    """Whole px from the strokes, rounded up; the sides of them; and the farthest px that count."""
+    apart = np.asarray(cv2.distanceTransform(inverted(strokes), cv2.DIST_L2, 3), np.float32)
+    step = np.asarray(cv2.convertScaleAbs(apart, alpha=1, beta=0.49), np.uint8)
+    return step, _sides(apart), min(int(options.reach * scene.text_height) + 1, 254)
 
 
 def _sides(apart: NDArray[np.floating]) -> tuple[Mask, Mask, Mask, Mask]:

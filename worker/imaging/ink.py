@@ -22,6 +22,7 @@ from worker.imaging.pixels import (
     both,
     colour_cells,
     colour_density,
+    contrast_of,
     either,
     less,
     level_at,
@@ -72,7 +73,7 @@ class Ink:
 
         As far as they are not the ripples of something else.
         """
-        weakest = max(3.5 * self.noise, options.ripple)
+        weakest = max(options.noise_sigmas * self.noise, options.ripple)
         if weakest >= options.least_departure:
             return mask
         faint = less(less(beyond(self.departure, weakest), beyond(self.departure, STRONG - 1)), self.foreign)
@@ -110,7 +111,8 @@ def departures(scene: Scene, ring_reach: float, ink_reach: float, options: MaskO
     if under is None:
         return None
     drawn = under.sigma <= options.drawn
-    bold = beyond(under.departure, max(options.seed * under.contrast(scene.inside), under.faint))
+    contrast = contrast_of(under.departure, scene.inside)
+    bold = beyond(under.departure, max(options.seed * contrast, under.faint))
     candidates = beyond(under.departure, under.faint)
     foreign = shared_out(scene, candidates, bold, options)
     scene = scene if foreign is scene.foreign else replace(scene, foreign=foreign)
@@ -156,7 +158,7 @@ def _ground_under(scene: Scene, ring: Mask, options: MaskOptions) -> Ground | No
     if sigma:
         # anti-aliasing and neighbours widen the fit's sigma; the calmest third of the pixels is ground alone
         sigma = min(sigma, level_at(level_counts(departure, area), 0.3) * ground.PERCENTILE_30_TO_SIGMA)
-    surface = Ground(plain, departure, sigma, max(3.5 * sigma, options.least_departure))
+    surface = Ground(plain, departure, sigma, options.faint(sigma))
     shaped = with_shapes(scene, surface, ring, area, options) if sigma > options.drawn else None
     if shaped is not None and _shows_ink(scene, shaped, ring, options):
         return shaped
@@ -173,7 +175,7 @@ def _shows_ink(scene: Scene, under: Ground, ring: Mask, options: MaskOptions) ->
         return False
     if 1 - within < (options.least_crowded_ground if crowded else options.least_ground_inside):
         return False
-    return under.contrast(scene.inside) >= 2 * under.faint
+    return contrast_of(under.departure, scene.inside) >= 2 * under.faint
 
 
 def _outline(scene: Scene, ink: Mask, things: Mask, options: MaskOptions) -> int:

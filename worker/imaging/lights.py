@@ -16,9 +16,9 @@ from worker.imaging.halo import hugged
 from worker.imaging.pixels import (
     beyond,
     both,
+    contrast_of,
     fine_level_at,
     less,
-    level_at,
     level_counts,
     some_of,
     square,
@@ -59,10 +59,6 @@ class Ground:
     #: Whether it has shapes of its own, and is no surface.
     shaped: bool = False
 
-    def contrast(self, inside: Mask) -> int:
-        """How far the ink departs, in levels."""
-        return level_at(level_counts(self.departure, inside), 0.97)
-
 
 def with_shapes(scene: Scene, surface: Ground, ring: Mask, area: Mask, options: MaskOptions) -> Ground | None:
     """The ground with its shapes; None where it has none, or where the ink cannot be told from them.
@@ -77,7 +73,7 @@ def with_shapes(scene: Scene, surface: Ground, ring: Mask, area: Mask, options: 
     departs = beyond(surface.departure, _SHAPE)
     if cv2.countNonZero(both(departs, ring)) <= _LEAST_AROUND * cv2.countNonZero(ring):
         return None
-    contrast = surface.contrast(scene.inside)
+    contrast = contrast_of(surface.departure, scene.inside)
     certain = both(beyond(surface.departure, _CERTAIN * contrast), scene.inside)
     plain = _opened(scene, surface.plain, certain, ring)
     departure = ground.departure(scene.pixels, plain)
@@ -88,8 +84,8 @@ def with_shapes(scene: Scene, surface: Ground, ring: Mask, area: Mask, options: 
     sigma = min(surface.sigma, calm)
     if sigma > max(options.noisy, _GRAINY * surface.sigma):  # a weave: no thread of it is a shape
         return None
-    faint = max(3.5 * sigma, options.least_departure)
-    shapes = beyond(ground.departure(plain, surface.plain), max(3.5 * sigma, _SHAPE))
+    faint = options.faint(sigma)
+    shapes = beyond(ground.departure(plain, surface.plain), max(options.noise_sigmas * sigma, _SHAPE))
     shapes = both(less(shapes, widened(bold, square(2))), scene.inside)
     if cv2.countNonZero(shapes) < _LEAST_SHAPED * cv2.countNonZero(scene.inside):
         return None

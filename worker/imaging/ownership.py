@@ -11,12 +11,11 @@ from worker.imaging.boxes import paste
 from worker.imaging.pixels import (
     beyond,
     both,
+    contrast_of,
     counted,
     either,
     inverted,
     less,
-    level_at,
-    level_counts,
     pieces,
     reaching,
     some_of,
@@ -39,8 +38,8 @@ _AS_HIGH, _ASTRIDE = 1.35, 0.35
 _BESIDE = 3
 #: More lines than so many over one are no page's, and each pair costs a millisecond.
 _HEAP = 6
-#: Points that tell the ground, at most and at least; and the quantile of departures that is ink's contrast.
-_GROUND, _LEAST, _CONTRAST = 700, 30, 0.97
+#: Points that tell the ground, at most and at least.
+_GROUND, _LEAST = 700, 30
 #: So much deeper in one line than in the other (0 its edge, 1 its middle) a component's owner is plain.
 _DEEPER = 0.15
 #: Lines whose middles are so much of their characters' size apart are two rows.
@@ -165,8 +164,8 @@ def _bold(pixels: Image, inside: list[Mask], options: MaskOptions) -> Mask | Non
     if surface.sigma > options.busy:
         return None
     departure = ground.departure(pixels, surface.levels(pixels.shape[1], pixels.shape[0]))
-    contrast = min(level_at(level_counts(departure, mask), _CONTRAST) for mask in inside)
-    return beyond(departure, max(options.seed * contrast, 3.5 * surface.sigma, options.least_departure))
+    contrast = min(contrast_of(departure, mask) for mask in inside)
+    return beyond(departure, max(options.seed * contrast, options.faint(surface.sigma)))
 
 
 def _lead(scene: Scene, points: NDArray[np.floating]) -> NDArray[np.floating]:

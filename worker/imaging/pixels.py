@@ -16,6 +16,8 @@ from worker.job import Box, Image, Mask
 
 #: Pixels that tell how often levels occur.
 _MOST_COUNTED = 8_000
+#: Quantile of departures that is the ink's contrast.
+_CONTRAST = 0.97
 #: Weights of a colour cell and of those beside it.
 _SPREAD, _ALONE = np.array([0.25, 0.5, 0.25], np.float32), np.ones(1, np.float32)
 
@@ -131,6 +133,11 @@ def level_counts(levels: Image, mask: NDArray[np.uint8]) -> NDArray[np.float32]:
     if every > 1:
         levels, mask = levels[::every], mask[::every]
     return cast("NDArray[np.float32]", cv2.calcHist([levels], [0], mask, [256], [0, 256]).ravel())
+
+
+def contrast_of(departure: Image, mask: NDArray[np.uint8]) -> int:
+    """How many levels ink under a mask departs from its ground, a few pixels aside."""
+    return level_at(level_counts(departure, mask), _CONTRAST)
 
 
 def colour_cells(pixels: Image) -> NDArray[np.uint16]:

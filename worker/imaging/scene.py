@@ -64,6 +64,8 @@ class MaskOptions:
     leaving: float = 0.08
     #: Departures in levels below which nothing is ink: JPEG at quality 75 ripples by 6 to 8 around text.
     least_departure: float = 7.0
+    #: Nor is what departs by no more than so many deviations of the ground's noise.
+    noise_sigmas: float = 3.5
     #: Such ripples are wiped away with the ink, from this many levels on and this near to it (a JPEG block).
     ripple: float = 2.5
     ripple_px: int = 8
@@ -89,6 +91,10 @@ class MaskOptions:
     def px_growth(self, text_height: float) -> int:
         """By how many px a mask on quiet ground is grown."""
         return min(max(round(self.growth * text_height), self.least_growth), self.most_growth)
+
+    def faint(self, sigma: float) -> float:
+        """Up to how many levels a departure may be the noise of such a deviation, or a ripple."""
+        return max(self.noise_sigmas * sigma, self.least_departure)
 
     def farthest(self, text_height: float) -> float:
         """How many px around a line are looked at."""
