@@ -59,6 +59,8 @@ class Cores:
     #: Where they lie in a window of the page.
     places: NDArray[np.intp]
     window: Box
+    #: Whether no stroke is so thick that its middle shows its colour alone.
+    hairlines: bool = False
 
     @cached_property
     def deviation(self) -> float:
@@ -89,7 +91,8 @@ def cores_of(colours: Colours, strokes: Mask) -> Cores:
     around = np.s_[top : top + height, left : left + width]
     body = strokes[around]
     deep = cv2.erode(body, _INSIDE, borderType=cv2.BORDER_CONSTANT, borderValue=(0,))
-    if cv2.countNonZero(deep) >= max(_DEEP * cv2.countNonZero(body), FEWEST):
+    hairlines = cv2.countNonZero(deep) < max(_DEEP * cv2.countNonZero(body), FEWEST)
+    if not hairlines:
         places = some(inked(np.asarray(deep, np.uint8)))
     else:
         places = inked(body)
@@ -98,4 +101,4 @@ def cores_of(colours: Colours, strokes: Mask) -> Cores:
         places = some(places[off_ground >= least])
     rows, columns = np.divmod(places, width)
     places = np.asarray((rows + top) * strokes.shape[1] + columns + left, np.intp)
-    return Cores(taken(colours.page, places), places, colours.window)
+    return Cores(taken(colours.page, places), places, colours.window, hairlines)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from worker.job import Image, TextBlock
+from worker.rendering.chroma import undiluted
 from worker.rendering.colour import RGB, Pixels, as_rgb, difference, legible, quantile, taken
 from worker.rendering.effects import Outline, Shadow, find_outline
 from worker.rendering.fonts import FontSet
@@ -113,14 +114,16 @@ def measure_appearance(
         )
     fill = bodies.cores.fill
     gradient = find_gradient(bodies.cores, ink)
-    painted = Fill(*gradient) if gradient else _flat(fill)
     plain = find_plain(look, fill)
     coverage = plain.coverage if plain else coverage_of(look, fill)
     weight = measure_weight(look, coverage, fonts)
+    outline = find_outline(look, fill) if plain is None else None
+    shadow = find_shadow(look, outline) if plain is None else None
+    painted = Fill(*gradient) if gradient else _flat(fill)
+    if bodies.cores.hairlines and not (gradient or outline or shadow):
+        painted = _flat(undiluted(look, fill))
     if plain is not None:
         return Appearance(_readable(Style(painted, plain.ground, weight), ink.size), coverage, look.size)
-    outline = find_outline(look, fill)
-    shadow = find_shadow(look, outline)
     style = Style(
         painted,
         _ground_colour(look.ground),
