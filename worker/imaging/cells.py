@@ -21,6 +21,10 @@ class CellOptions:
     #: Mean departure of a cell, in levels beside this share of the noise; more shows as a flat spot.
     bias: float = 1.0
     bias_noise: float = 0.35
+    #: On ground of at most so much noise such a share of the cells may depart by up to twice that: a block of
+    #: a JPEG beside the text lies a level or two off.
+    clean: float = 0.3
+    most_biased: float = 0.1
     #: Share of pixels that are something else than ground, on the whole and in a cell.
     most_outliers: float = 0.1
     most_cell_outliers: float = 0.35
@@ -70,17 +74,25 @@ class Cells:
             or np.count_nonzero(outlying) > options.most_outliers * outlying.size
         ):
             return False
-        # clipped: JPEG's ripples around ink are one-sided on white, and are no bias of the ground
-        settled = np.clip(residuals, -2 * noise - 1.5, 2 * noise + 1.5)
         pixels = np.bincount(self.of_pixels, minlength=count)
         told = self.judged & (pixels >= options.fewest)
-        bias = np.stack([np.bincount(self.of_pixels, one, count) for one in settled])[:, told]
         pixels = pixels[told]
         limit = options.bias + options.bias_noise * noise + 3 * noise / np.sqrt(pixels)
-        if (np.abs(bias / pixels) > limit).any():
+        # clipped: JPEG's ripples around ink are one-sided on white, and are no bias of the ground
+        most = 2 * noise + 1.5
+        biased = self._bias(residuals, most)[told] / pixels > limit
+        if np.count_nonzero(biased) > (options.most_biased if noise <= options.clean else 0) * len(pixels):
+            return False
+        if biased.any() and (self._bias(residuals, 2 * most)[told] / pixels > 2 * limit).any():
             return False
         outliers = np.bincount(self.of_pixels[outlying], minlength=count)[told]
         return not bool((outliers > options.most_cell_outliers * pixels).any())
+
+    def _bias(self, residuals: Floats, most: float) -> NDArray[np.float64]:
+        """Sum of the departures in each cell, each at most so large, of the channel that departs most."""
+        settled = np.clip(residuals, -most, most)
+        sums = [np.bincount(self.of_pixels, one, len(self.judged)) for one in settled]
+        return np.asarray(np.abs(sums).max(axis=0))
 
 
 def cells_of(shape: tuple[int, ...], text_height: float, side: float) -> tuple[int, int]:
