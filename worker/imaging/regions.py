@@ -16,6 +16,7 @@ from statistics import median
 
 import numpy as np
 
+from worker.imaging.column import ALIGNED, WRAP_SLACK, Column
 from worker.imaging.overlaps import boxes_of, near, without_duplicates
 from worker.imaging.quads import clean_quad, upended
 from worker.imaging.rows import Row, Vector, colours, measure, offset
@@ -31,10 +32,6 @@ _GAP_OVERLAP = -0.5
 _ANGLE = math.radians(12.0)
 #: Largest distance of two ink or ground colours (RGB, Euclidean) that count as one.
 _COLOUR = 72.0
-#: Edges count as aligned within this many em.
-_ALIGNED = 0.7
-#: A wrapped line may stop this many em before the column's edge: what would have come next did not fit.
-_WRAP_SLACK = 1.6
 #: A line shorter than this many em is a label or a list entry, not the first line of a paragraph.
 _SHORTEST_WRAPPED = 7.5
 #: Longest key of a table in em, and the farthest it stands from its value, in line sizes.
@@ -156,31 +153,20 @@ def _split(rows: list[Row], stack: list[int], beside_key: set[int]) -> list[list
     groups = [[stack[0]]]
     if len(stack) == 1:
         return groups
-    flush = _is_flush(rows, stack)
-    for index in stack[1:]:
-        block = [rows[member] for member in groups[-1]]
-        alone = index in beside_key or (rows[index].starts_block and not rows[index].vertical)
-        column = [rows[member] for member in stack]
-        if not alone and _runs_on(block, rows[index], column, flush):
+    column = Column.of([rows[index] for index in stack])
+    block = [column.rows[0]]
+    for index, row in zip(stack[1:], column.rows[1:], strict=True):
+        alone = index in beside_key or (row.starts_block and not row.vertical)
+        if not alone and _runs_on(block, row, column):
             groups[-1].append(index)
+            block.append(row)
         else:
             groups.append([index])
+            block = [row]
     return groups
 
 
-def _is_flush(rows: list[Row], stack: list[int]) -> bool:
-    """Whether the rows share a left edge (most of them) rather than a centre."""
-    first = rows[stack[0]]
-    places = [offset(first, rows[index]) for index in stack]
-    starts = np.array([place.start for place in places])
-    centres = np.array([place.centre for place in places])
-    slack = _ALIGNED * float(np.median([rows[index].em for index in stack]))
-    at_left = np.mean(np.abs(starts - np.median(starts)) <= slack)
-    at_centre = np.mean(np.abs(centres - np.median(centres)) <= slack)
-    return bool(at_left >= 0.6 or at_left >= at_centre)
-
-
-def _runs_on(block: list[Row], lower: Row, column: list[Row], flush: bool) -> bool:
+def _runs_on(block: list[Row], lower: Row, column: Column) -> bool:
     """Whether `lower` continues the text of `block`, whose rows stand in `column`."""
     upper = block[-1]
     place, em = offset(upper, lower), max(upper.em, lower.em)
@@ -188,14 +174,14 @@ def _runs_on(block: list[Row], lower: Row, column: list[Row], flush: bool) -> bo
     if len(block) > 1 and place.gap > offset(block[-2], upper).gap + 0.4 * size:
         return False
     if upper.vertical:
-        return abs(place.start) <= 1.5 * em or abs(place.centre) <= _ALIGNED * em
-    if not flush:
+        return abs(place.start) <= 1.5 * em or abs(place.centre) <= ALIGNED * em
+    if not column.is_flush:
         one_script = upper.is_latin == lower.is_latin
         return one_script and abs(place.centre) <= em and place.gap <= _CENTRED_GAP * size
     if not _is_aligned(block, place.start, em):
         return False
-    edge = max(offset(upper, row).end for row in column)
-    if edge > _WRAP_SLACK * em or _is_list(column):
+    edge = column.beyond(upper)
+    if edge > WRAP_SLACK * em or column.is_list:
         return False
     ragged = edge > 0.5 * em
     if upper.ends_sentence and (len(block) == 1 or ragged):
@@ -203,24 +189,13 @@ def _runs_on(block: list[Row], lower: Row, column: list[Row], flush: bool) -> bo
     return upper.is_open or upper.units >= _SHORTEST_WRAPPED
 
 
-def _is_list(column: list[Row]) -> bool:
-    """Whether most unlabelled rows of a column stand alone: neither full nor the end of a full one."""
-    right = max(offset(column[0], row).end for row in column)
-    full = [offset(column[0], row).end >= right - _WRAP_SLACK * row.em for row in column]
-    entries = sum(
-        not (row.starts_block or is_full or (index and full[index - 1]))
-        for index, (row, is_full) in enumerate(zip(column, full, strict=True))
-    )
-    return entries > max(1, sum(full))
-
-
 def _is_aligned(block: list[Row], start: float, em: float) -> bool:
     """Whether a row that starts `start` px after the one above is set like the next line of its paragraph."""
-    if abs(start) <= _ALIGNED * em:
+    if abs(start) <= ALIGNED * em:
         return True
     if len(block) > 1:
         return False
-    indented = abs(start + 2 * em) <= _ALIGNED * em
+    indented = abs(start + 2 * em) <= ALIGNED * em
     hanging = block[0].label_units > 0 and abs(start - block[0].label_units * em) <= em
     return indented or hanging
 

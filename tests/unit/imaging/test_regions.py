@@ -164,6 +164,15 @@ def test_pages_of_one_pixel_and_of_thirty_thousand_rows() -> None:
     assert len(group_lines(tall, (row(0, 10, "上"), row(0, 29_950, "下")))) == 2
 
 
+@pytest.mark.parametrize("text", ["颜色：白色", "这一行文字一直写到了栏的右边缘", "长短不一的短语"])
+def test_a_column_of_thousands_of_rows_stays_fast(text: str) -> None:
+    page = np.broadcast_to(np.uint8(255), (40_000, 400, 3))
+    start = time.process_time()
+    blocks = group_lines(page, tuple(row(20, 13 * index, text, 12) for index in range(3000)))
+    assert time.process_time() - start < 10
+    assert sum(len(block.lines) for block in blocks) == 3000
+
+
 def test_thousands_of_boxes_stay_fast() -> None:
     random = np.random.default_rng(3)
     lines = tuple(
