@@ -37,6 +37,9 @@ from worker.job import Image, Mask
 #: Ink of one colour is no thicker than twice this share of the text's height; and steps of so many levels
 #: from pixel to pixel part two colours.
 _THICKEST, _STEP = 0.3, 60
+#: Share of the ink's contrast that a JPEG's ripples on clean ground stay below, and by which factor a few
+#: of them do not.
+_RIPPLES, _BOLD_RIPPLES = 0.2, 1.3
 #: Points that the ground's surface is fitted to: more change what departs from it by less than its rounding.
 _POINTS = 700
 #: Growth by one px, in turn without the diagonals and with them: together about a disc.
@@ -76,14 +79,15 @@ class Ink:
         weakest = max(options.noise_sigmas * self.noise, options.ripple)
         if weakest >= options.least_departure:
             return mask
-        faint = less(less(beyond(self.departure, weakest), beyond(self.departure, STRONG - 1)), self.foreign)
+        least = max(STRONG, round(_BOLD_RIPPLES * self.faint))
+        faint = less(less(beyond(self.departure, weakest), beyond(self.departure, least - 1)), self.foreign)
         if not cv2.countNonZero(less(faint, mask)):
             return mask
         faint = both(faint, widened(self.mask, square(options.ripple_px)))
         if not cv2.countNonZero(less(faint, mask)):
             return mask
         other = widened(less(self.candidates, self.mask), square(2))
-        strong = widened(less(beyond(self.departure, STRONG), self.mask), square(3))
+        strong = widened(less(beyond(self.departure, least), self.mask), square(3))
         return either(mask, less(faint, both(other, strong)))
 
     def faint_end(self, scene: Scene, mask: Mask, options: MaskOptions) -> int:
@@ -110,6 +114,15 @@ def departures(scene: Scene, ring_reach: float, ink_reach: float, options: MaskO
     under = _ground_under(scene, less(scene.grown(ring_reach), scene.own), options)
     if under is None:
         return None
+    ink = _departing(scene, under, ink_reach, options)
+    if ink is None and under.sigma <= options.drawn:  # a JPEG's ripples may fill the whole line
+        faint = _RIPPLES * contrast_of(under.departure, scene.inside)
+        ink = _departing(scene, replace(under, faint=max(faint, under.faint)), ink_reach, options)
+    return ink
+
+
+def _departing(scene: Scene, under: Ground, reach: float, options: MaskOptions) -> Ink | None:
+    """Ink among what departs from a ground; None where none can be told from other things."""
     drawn = under.sigma <= options.drawn
     contrast = contrast_of(under.departure, scene.inside)
     bold = beyond(under.departure, max(options.seed * contrast, under.faint))
@@ -117,7 +130,7 @@ def departures(scene: Scene, ring_reach: float, ink_reach: float, options: MaskO
     foreign = shared_out(scene, candidates, bold, options)
     scene = scene if foreign is scene.foreign else replace(scene, foreign=foreign)
     candidates = less(candidates, foreign)
-    allowed = scene.grown(ink_reach)
+    allowed = scene.grown(reach)
     looks = Looks(candidates, bold, allowed, under.plain, under.departure, under.sigma, drawn=drawn)
     found = components(scene, looks, options)
     if found is None:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import io
-from dataclasses import replace
-
 import cv2
 import numpy as np
 import pytest
-from PIL import Image as Pillow
 
 from benchmarks.posters import GROUNDS, posters
 from tests.unit.imaging.pages import block_of, find_region, flat, gradient, inked
-from tests.unit.rendering.posters import BLACK, Poster
 from worker.imaging.composite import composite
 from worker.imaging.fill import fill_ground
 from worker.imaging.fill_options import FillOptions
@@ -21,8 +16,6 @@ from worker.imaging.preprocess import prepare
 from worker.imaging.regions import group_lines
 from worker.imaging.site import Site
 from worker.job import Box, Image, Region, TextLine
-from worker.rendering.fonts import FontSet
-from worker.rendering.style import Fill
 
 
 def glow(width: int, height: int, left: int, radius: float) -> Image:
@@ -142,26 +135,6 @@ def test_paper_is_not_filled_where_something_drawn_goes_on(
     block = block_of(read)
     prepared = prepare(drawn, (block,), (find_region(drawn, block),), (256,))
     assert prepared.routes[block.id] != (Route.FILL,)
-
-
-@pytest.mark.parametrize(
-    ("colour", "ground", "weight", "quality"),
-    [((128, 112, 95), (250, 246, 239), 400, 90), ((20, 20, 20), (255, 230, 0), 700, 75)],
-)
-def test_a_block_of_a_jpeg_that_lies_a_level_off_is_no_texture(
-    colour: tuple[int, int, int], ground: tuple[int, int, int], weight: int, quality: int
-) -> None:
-    poster = Poster.plain(560, 100, FontSet.load(), ground)
-    style = replace(BLACK, fill=Fill(colour, colour), weight=weight)
-    block = poster.write(["每根绒纤维不足十六微米，轻盈如"], 20, 65, 18, style)
-    file = io.BytesIO()
-    Pillow.fromarray(poster.rgb).save(file, "JPEG", quality=quality, subsampling=2)
-    page = np.array(Pillow.open(file).convert("RGB"))
-    region = find_region(page, block)
-    prepared = prepare(page, (block,), (region,), (256,))
-    assert prepared.routes[block.id] == (Route.FILL,)
-    off = np.abs(composite(page, prepared.fills).astype(int) - ground)[region.box.slices]
-    assert off[region.mask > 0].max() <= 2
 
 
 def test_a_bent_ground_under_noise_is_filled_where_a_plane_leaves_a_pattern() -> None:
