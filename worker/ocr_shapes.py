@@ -22,7 +22,7 @@ from worker.job import Polygon, TextLine
 _BOX_KEYS = ("box", "polygon", "points", "bbox")
 _SCORE_KEYS = ("score", "confidence")
 #: A page holds hundreds of lines; more than this is not OCR of a picture.
-_MAX_LINES = 20_000
+_MAX_LINES = 5_000
 #: One line of text; longer ones are not OCR of a line.
 _MAX_TEXT = 10_000
 #: Coordinates beyond this are outside any picture that can be decoded.

@@ -60,6 +60,7 @@ def test_a_page_without_text(nothing: Any) -> None:
         ([{"box": [[3, 3]] * 4, "text": "x"}], "ocr_result[0].box: has no area"),
         ({"rec_texts": ["x"]}, "needs rec_texts and rec_polys or rec_boxes"),
         ({"rec_polys": [BOX], "rec_texts": []}, "differ in length: 1, 0 and 0"),
+        ([SHAPES["RapidOCR"][0]] * 5001, "ocr_result: has 5001 lines, more than 5000"),
         ({"rec_polys": "x", "rec_texts": []}, "ocr_result.rec_polys: must be a list, not a string"),
     ],
 )
