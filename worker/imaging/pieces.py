@@ -15,12 +15,15 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from worker.imaging import ground
+from worker.imaging.boxes import ink_box
 from worker.imaging.ground import Floats
 from worker.job import Box, Mask
 
 #: Whole levels above and below 0.
 Levels = NDArray[np.int16]
 Window = tuple[slice, slice]
+#: Pieces of a hole, (N, 2, 2): where each begins (down, across), and how far away its like was found.
+Places = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,77 +44,85 @@ class PieceOptions:
     fade: int = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A piece of the hole, and how far away (down, across) its like was found."""
-
-    piece: Box
-    shift: tuple[int, int]
-
-
 def sought(
     grey: Floats, known: NDArray[np.bool_], usual: NDArray[np.bool_], hole: Mask, options: PieceOptions
-) -> list[Place]:
+) -> Places:
     """For each piece of a hole, surest first, the place that continues what is seen around it.
 
     Args:
-        grey: The ground in one channel, (H, W); what is expected where it is not known. Changed: what is
-            copied is put in.
+        grey: The ground in one channel, (H, W), contiguous; what is expected where it is not known. Changed:
+            what is copied is put in.
         known: Where it is known.
         usual: What may be copied.
         hole: What is to be covered.
         options: How.
     """
-    weight = np.where(known, np.float32(1), np.float32(options.woven_weight))
-    height, width = (min(options.side + 2 * options.margin, side) for side in hole.shape)
-    corners = _corners(usual, height, width, options.most_places)
+    weight = np.where(known, np.float32(1), np.float32(options.woven_weight)).ravel()
+    size = [min(options.side + 2 * options.margin, side) for side in hole.shape]
+    corners = _corners(usual, size, options.most_places)
     pieces = _pieces(hole, options.side)
-    if not len(corners) or not pieces:
-        return []
-    windows, weights = (sliding_window_view(each, (height, width), writeable=True) for each in (grey, weight))
-    there = windows[corners[:, 0], corners[:, 1]].reshape(len(corners), -1)
+    if not len(corners) or not len(pieces):
+        return np.empty((0, 2, 2), np.intp)
+    likes = sliding_window_view(grey, size)[corners[:, 0], corners[:, 1]].reshape(len(corners), -1)
+    there = np.asarray(cv2.transpose(likes), np.float32)  # places are columns: that is multiplied faster
     squared = there * there
-    first = np.array([(piece.top, piece.left) for piece in pieces]) - options.margin
-    tops, lefts = np.clip(first, 0, np.subtract(hole.shape, (height, width))).T
-    order = np.argsort(-weights[tops, lefts].mean(axis=(1, 2)), kind="stable")
-    places = []
+    # a window's px in the flat look, beside its corner's
+    strides = (hole.shape[1], 1)
+    windows, flat = np.indices(size).reshape(2, -1).T @ strides, grey.ravel()
+    wanted = np.clip(pieces - options.margin, 0, np.subtract(hole.shape, size))
+    order = np.argsort(-weight[(wanted @ strides)[:, None] + windows].mean(axis=1), kind="stable")
+    shifts = np.empty_like(pieces)
     for go in np.array_split(order, min(options.goes, len(order))):
-        here = tops[go], lefts[go]
-        told = weights[here].reshape(len(go), -1)
-        cost = told @ squared.T
-        told *= windows[here].reshape(len(go), -1)
+        here = (wanted[go] @ strides)[:, None] + windows
+        told = weight[here]
+        missing = told == options.woven_weight
+        cost = told @ squared
+        told *= flat[here]
         told *= -2
-        cost += told @ there.T
-        for piece, (top, left) in zip(go.tolist(), corners[cost.argmin(axis=1)].tolist(), strict=True):
-            place = int(tops[piece]), int(lefts[piece])
-            missing = weights[place] == options.woven_weight
-            np.copyto(windows[place], windows[top, left], where=missing)
-            np.copyto(weights[place], np.float32(options.copied_weight), where=missing)
-            places.append(Place(pieces[piece], (top - place[0], left - place[1])))
-    return places
+        cost += told @ there
+        like = cost.argmin(axis=1)
+        shifts[go] = corners[like] - wanted[go]
+        # of what several pieces cover the surest says what it is
+        filled = here[::-1][missing[::-1]]
+        flat[filled] = likes[like[::-1]][missing[::-1]]
+        weight[filled] = options.copied_weight
+    return np.stack([pieces, shifts], axis=1)[order]
 
 
-def _corners(usual: NDArray[np.bool_], height: int, width: int, most: int) -> NDArray[np.intp]:
+def reached(places: Places, options: PieceOptions) -> Box:
+    """What holds the pieces and their likes."""
+    corners = np.concatenate([places[:, 0], places.sum(axis=1)])
+    (top, left), (bottom, right) = corners.min(axis=0).tolist(), (corners.max(axis=0) + options.side).tolist()
+    return Box(left, top, right, bottom)
+
+
+def _corners(usual: NDArray[np.bool_], size: Sequence[int], most: int) -> NDArray[np.intp]:
     """The top left corners (N, 2) of windows of that size that hold usual ground only."""
-    window = np.ones((height, width), np.uint8)
-    whole = cv2.erode(usual.view(np.uint8), window, anchor=(0, 0), borderValue=0)
-    corners: NDArray[np.intp] = np.argwhere(whole)
-    if len(corners) > 2 * most:
-        corners = corners[(corners % 2 == 0).all(axis=1)]
-    elif len(corners) > most:
-        corners = corners[corners.sum(axis=1) % 2 == 0]
+    whole = cv2.erode(usual.view(np.uint8), np.ones(size, np.uint8), anchor=(0, 0), borderValue=0)
+    count = cv2.countNonZero(whole)
+    if count > 2 * most:
+        corners = 2 * np.argwhere(whole[::2, ::2])
+    else:
+        corners = np.argwhere(whole)
+        if count > most:
+            corners = corners[corners.sum(axis=1) % 2 == 0]
     return corners[ground.thinned(len(corners), most)]
 
 
-def _pieces(hole: Mask, side: int) -> list[Box]:
-    """Boxes of so many px that cover a hole."""
-    left, top, width, height = cv2.boundingRect(hole)
-    return [
-        Box(x, y, x + side, y + side)
-        for y in range(top, top + height, side)
-        for x in range(left, left + width, side)
-        if hole[y : y + side, x : x + side].any()
-    ]
+def covered(hole: Mask, side: int) -> Box:
+    """What pieces of so many px cover: a hole's box, and as much beyond it as makes its sides multiples."""
+    box = ink_box(hole)
+    return Box(box.left, box.top, box.right + -box.width % side, box.bottom + -box.height % side)
+
+
+def _pieces(hole: Mask, side: int) -> NDArray[np.intp]:
+    """The top left corners (N, 2) of pieces of so many px that cover a hole."""
+    box = covered(hole, side)
+    inside = hole[box.slices] > 0
+    wide = np.zeros((box.height, box.width), np.bool_)
+    wide[: inside.shape[0], : inside.shape[1]] = inside
+    inked = wide.reshape(box.height // side, side, box.width // side, side).any(axis=(1, 3))
+    return np.argwhere(inked) * side + (box.top, box.left)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +137,7 @@ class Texture:
     free: NDArray[np.bool_]
 
     def placed(
-        self, places: Sequence[Place], inner: Box, factor: int, options: PieceOptions
+        self, places: Places, inner: Box, factor: int, options: PieceOptions
     ) -> tuple[Floats, NDArray[np.bool_]]:
         """Copies of it, each placed to the pixel, and where there are any; inside a box.
 
@@ -138,48 +149,43 @@ class Texture:
         """
         total = np.zeros((inner.height, inner.width, 3), np.float32)
         weight = np.full(total.shape[:2], 1e-6, np.float32)
-        light = np.float32(options.copied_weight)
-        sheet = cv2.merge([self.grey * self.grey, self.grey])
-        # how much is wanted, and (-2 times that) what; of a copy less, nothing where nothing is known yet
-        seen = self.free[inner.slices].astype(np.float32)
-        goal = cv2.merge([seen, self.grey[inner.slices] * (np.float32(-2) * seen)])
+        free = self.free[inner.slices]
+        # what is wanted, as often as it counts for more than a copy; nothing where nothing is known yet
+        goal = self.grey[inner.slices] * (free * np.float32(1 / options.copied_weight))
+        unknown = (~free).view(np.uint8)
+        told = np.where(free, np.float32(1), np.float32(options.copied_weight))
         tents = _Tents(options.fade)
-        for into, area in _reached(places, inner, factor, options.fade, self.free.shape):
-            wanted = goal[into]
-            height, width = wanted.shape[:2]
-            cost = cv2.matchTemplate(sheet[area], wanted, cv2.TM_CCORR)
+        for into, area in _reached(places, inner, factor, options, self.free.shape):
+            wanted, missing = goal[into], unknown[into]
+            height, width = wanted.shape
+            # compared as if all of it counted alike: one product, where each px with its own weight needs two
+            mean = wanted * (options.copied_weight / cv2.mean(told[into])[0])
+            cost = cv2.matchTemplate(self.grey[area], mean, cv2.TM_SQDIFF)
             _, _, (left, top), _ = cv2.minMaxLoc(cost)
             top, left = top + area[0].start, left + area[1].start
             source = (slice(top, top + height), slice(left, left + width))
             fade, share = tents.of(height, width)
             cv2.accumulateProduct(self.over[source], fade, total[into])
             cv2.accumulate(share, weight[into])
-            known, expected = wanted[..., 0], wanted[..., 1]
-            np.copyto(expected, self.grey[source] * (-2 * light), where=known == 0)
-            np.maximum(known, light, out=known)
+            cv2.copyTo(self.grey[source], missing, wanted)
+            missing.fill(0)
         cv2.divide(total, cv2.merge([weight] * 3), total)
         return total, weight > 1e-3
 
 
 def _reached(
-    places: Sequence[Place], inner: Box, factor: int, fade: int, shape: tuple[int, ...]
+    places: Places, inner: Box, factor: int, options: PieceOptions, shape: tuple[int, ...]
 ) -> Iterator[tuple[Window, Window]]:
     """For each piece where it lies in a box, with its margin, and where its like is sought on the page."""
-    if not places:
-        return
-    ends = np.array([(one.piece.top, one.piece.left, one.piece.bottom, one.piece.right) for one in places])
-    first, last = ends[:, :2] * factor - fade, ends[:, 2:] * factor + fade
-    first, last = np.maximum(first, 0), np.minimum(last, shape)
-    size = last - first
-    far = first + factor * np.array([one.shift for one in places])
-    far = np.clip(far, 0, shape - size)
+    begin = factor * places[:, 0]
+    first = np.maximum(begin - options.fade, 0)
+    size = np.minimum(begin + factor * options.side + options.fade, shape) - first
+    far = np.clip(first + factor * places[:, 1], 0, shape - size)
     near, beyond = np.maximum(far - factor, 0), np.minimum(far + size + factor, shape)
     first -= (inner.top, inner.left)
-    for (top, left), (height, width), start, end in zip(
-        *map(np.ndarray.tolist, (first, size, near, beyond)), strict=True
-    ):
-        into = (slice(top, top + height), slice(left, left + width))
-        yield into, (slice(start[0], end[0]), slice(start[1], end[1]))
+    ends = np.hstack([first, first + size, near, beyond])
+    for top, left, bottom, right, above, before, below, after in ends.tolist():
+        yield (slice(top, bottom), slice(left, right)), (slice(above, below), slice(before, after))
 
 
 class _Tents:

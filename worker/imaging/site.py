@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.imaging.boxes import on_page
 from worker.job import Box, Image, Mask
 
 #: Px from which on sums over squares take less time than dilation, which takes the longer the wider they are.
@@ -37,6 +38,12 @@ class Site:
     def unlettered(self, mask: Mask) -> Site:
         """The same for a mask, its ground only where nothing is written: what may be copied."""
         return replace(self, mask=mask, free=self.blank & (mask == 0))
+
+    def part(self, box: Box) -> Site:
+        """What lies in a box of it."""
+        pixels, mask = self.pixels[box.slices], self.mask[box.slices]
+        free, blank = self.free[box.slices], self.blank[box.slices]
+        return replace(self, box=on_page(box, self.box), pixels=pixels, mask=mask, free=free, blank=blank)
 
     def multiple(self, factor: int) -> Site:
         """The same, as many px more to the right and below as make its sides multiples; no ground there."""

@@ -8,7 +8,7 @@ pieces are placed to the pixel.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import cv2
@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging import ground
-from worker.imaging.boxes import ink_box, inside, padded
+from worker.imaging.boxes import ink_box, inside, padded, union
 from worker.imaging.ground import Floats
-from worker.imaging.pieces import Levels, PieceOptions, Texture, sought
+from worker.imaging.pieces import Levels, PieceOptions, Places, Texture, covered, reached, sought
 from worker.imaging.site import Site, alike, grown, shrunk
-from worker.imaging.weave import Loom, WeaveOptions, drifted, nearness, resized, steadied, tried
+from worker.imaging.weave import Loom, WeaveOptions, drifted, resized, threads_down, tried
 from worker.job import Box, Image, Mask
 
 #: Of any number of channels.
@@ -93,17 +93,52 @@ class Cloth:
 
     def continued(self, options: TextureOptions) -> Image:
         """The ground under the ink, (H, W, 3) of the site, meaningful under the mask only."""
-        site, look = self.site, self.look
-        reach = options.weave.reach * look.text_height
-        loom = Loom.of(self.told.shape, reach)
-        foretold = np.dstack([loom.fitted(look.pixels[..., channel], self.told) for channel in range(3)])
-        # no piece and none of its fading margin lies further out
-        pieces = options.pieces
-        spare = pieces.fade + (pieces.side + 1) * look.factor
-        inner = padded(ink_box(site.mask), spare, site.mask)
+        site, look, pieces = self.site, self.look, options.pieces
+        loom = Loom.of(self.told.shape, options.weave.reach * look.text_height)
+        foretold = np.asarray(cv2.merge([*loom.fitted(np.stack(cv2.split(look.pixels)), self.told)]))
         usual = look.known & (self.told > options.least_usual)
-        plain, over = self._threads(foretold, usual, reach, inner)
-        beside = grown(site.mask[inner.slices], options.pieces.fade) & site.free[inner.slices]
+        seen = look.grey(cv2.copyTo(look.pixels, look.known.view(np.uint8), foretold.copy()))
+        places = sought(seen, look.known, usual, look.hole, pieces)
+        low = self._needed(places, pieces)
+        plain = self._threads(foretold, usual, loom, low)
+        places -= [(low.top, low.left), (0, 0)]
+        whole = site.pixels.copy()
+        whole[_times(low, look.factor).slices] = self._part(low)._filled(plain, places, options)
+        return whole[: site.box.height, : site.box.width]
+
+    def _inner(self, options: PieceOptions) -> Box:
+        """What holds the ink, all pieces and their fading margins."""
+        box = _times(covered(self.look.hole, options.side), self.look.factor)
+        return padded(union(ink_box(self.site.mask), box), options.fade, self.site.mask)
+
+    def _needed(self, places: Places, options: PieceOptions) -> Box:
+        """What holds all that is looked at in full and copied, in the look's px."""
+        factor, told = self.look.factor, self.told
+        inner = padded(_divided(self._inner(options), factor), self.look.text_height // 2 + 1, told)
+        if not len(places):
+            return inner
+        # a px each for what is rounded, for placing and for slopes at the end
+        return union(inner, padded(reached(places, options), options.fade // factor + 3, told))
+
+    def _part(self, low: Box) -> Cloth:
+        """What lies in a box of it, given in the look's px."""
+        site = self.site.part(_times(low, self.look.factor))
+        return replace(self, site=site, look=self.look.part(low), told=self.told[low.slices])
+
+    def _filled(self, plain: Image, places: Places, options: TextureOptions) -> Image:
+        """The site with what threads and pieces say of it under the ink.
+
+        Args:
+            plain: What threads foretell, (H, W, 3). Changed: in the end they drift.
+            places: Where pieces come from.
+            options: How.
+        """
+        site, look, pieces = self.site, self.look, options.pieces
+        inner = self._inner(pieces)
+        plain[inner.slices] = self._drifted(plain, inner)
+        seen = cv2.copyTo(site.pixels, site.free.view(np.uint8), plain.copy())
+        over = np.asarray(cv2.subtract(seen, plain, dtype=cv2.CV_16S), np.int16)
+        beside = grown(site.mask[inner.slices], pieces.fade) & site.free[inner.slices]
         rest = over[inner.slices][::2, ::2][beside[::2, ::2]].astype(np.float32)
         filled = plain[inner.slices].astype(np.float32)
         if rest.size and rest.std() >= options.least_texture:
@@ -112,8 +147,6 @@ class Cloth:
             level = cv2.merge([_level(plain, loud / 2)] * 3)
             soft = np.asarray(cv2.multiply(over, level, dtype=cv2.CV_32F), np.float32)
             texture = Texture(soft, look.grey(soft), site.free)
-            seen = look.grey(np.where(look.known[..., None], look.pixels, foretold))
-            places = sought(seen, look.known, usual, look.hole, pieces)
             copied, known = texture.placed(places, inner, look.factor, pieces)
             low = (slice(look.factor // 2, None, look.factor),) * 2
             wrong = soft[inner.slices][low] - copied[low]
@@ -122,61 +155,44 @@ class Cloth:
             cv2.accumulateProduct(copied, level[inner.slices], filled)
         whole = site.pixels.copy()
         whole[inner.slices] = cv2.convertScaleAbs(np.maximum(filled, 0, out=filled))
-        return whole[: site.box.height, : site.box.width]
+        return whole
 
-    def _threads(
-        self, foretold: Floats, usual: NDArray[np.bool_], reach: float, inner: Box
-    ) -> tuple[Levels, Levels]:
-        """What is foretold at reduced size, in full: with threads that have edges and in a box drift.
+    def _threads(self, foretold: Floats, usual: NDArray[np.bool_], loom: Loom, low: Box) -> Image:
+        """What is foretold at reduced size, in full, with threads that have edges: a part of it."""
+        site, part = self.site, _times(low, self.look.factor)
+        told = resized(usual.view(np.uint8), site.mask.shape, cv2.INTER_NEAREST)
+        seen = np.asarray(cv2.bitwise_and(told, site.free.view(np.uint8)), np.uint8)
+        (rows, columns), (tall, wide) = low.slices, part.slices
+        plain, down = threads_down(foretold[:, columns], site.pixels[:, wide], seen[:, wide], loom.rows)
+        _, across = threads_down(
+            _turned(foretold[rows]), _turned(site.pixels[tall]), _turned(seen[tall]), loom.columns.T
+        )
+        plain += down
+        one, other = (
+            resized(_levels(each), (part.height, part.width))
+            for each in (plain[rows], _turned(across[columns]))
+        )
+        return np.asarray(cv2.add(one, other, dtype=cv2.CV_8U), np.uint8)
 
-        Returns:
-            That, and what is seen beyond it, 0 where nothing is; both (H, W, 3).
-        """
-        site, shape = self.site, self.site.mask.shape
-        free, pixels = site.free.view(np.uint8), site.pixels.astype(np.int16)
-        plain = resized(_levels(foretold), shape)
-        told = resized(usual.view(np.uint8), shape, cv2.INTER_NEAREST)
-        seen = np.asarray(cv2.bitwise_and(told, free), np.uint8)
-        rest = np.asarray(cv2.copyTo(cv2.subtract(pixels, plain), seen), np.int16)
-        down = _threads_down(rest, seen, self.look.factor, reach)
-        across = _turned(_threads_down(_turned(rest), _turned(seen), self.look.factor, reach))
-        for threads in (down, across):
-            cv2.add(plain, resized(_levels(threads), shape), plain)
-        over = np.asarray(cv2.copyTo(cv2.subtract(pixels, plain), free), np.int16)
-        straight = self._drifted(plain, over, inner)
-        plain[inner.slices] = straight
-        over[inner.slices] = cv2.copyTo(cv2.subtract(pixels[inner.slices], straight), free[inner.slices])
-        return plain, over
-
-    def _drifted(self, plain: Levels, over: Levels, inner: Box) -> Levels:
+    def _drifted(self, plain: Image, inner: Box) -> Image:
         """The threads of a box where they drift to, as some rows and columns of it and around it tell."""
         factor, side = self.look.factor, self.look.text_height
         low = padded(_divided(inner, factor), side // 2, self.told)
         part, shape = _times(low, factor), (low.height, low.width)
-        free, told = self.site.free[part.slices], self.told[low.slices]
+        free, pixels, plain = self.site.free[part.slices], self.site.pixels[part.slices], plain[part.slices]
+        told = self.told[low.slices]
         at = np.indices(free.shape, np.float32)
         for axis in (0, 1):
             some = slice(factor // 2, None, 2 * factor)
             cut = (some, slice(None)) if axis else (slice(None), some)
-            grey, wrong = (self.look.grey(each[part.slices][cut]) for each in (plain, over))
-            drift = drifted(grey, wrong, resized(told, grey.shape) * free[cut], axis, shape, side)
+            foretold, seen = (self.look.grey(each[cut]) for each in (plain, pixels))
+            seen -= foretold
+            drift = drifted(foretold, seen, resized(told, seen.shape) * free[cut], axis, shape, side)
             at[axis] += resized(drift, free.shape)
         down, across = at[:, *inside(inner, part).slices]
         return np.asarray(
-            cv2.remap(plain[part.slices], across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
-            np.int16,
+            cv2.remap(plain, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8
         )
-
-
-def _threads_down(rest: Levels, seen: Mask, factor: int, reach: float) -> Floats:
-    """Threads that run down in what is seen beyond what is foretold at reduced size, (groups, W, 3)."""
-    height, width = len(seen) // factor, seen.shape[1]
-    sums = rest.reshape(height, factor, width * 3).sum(axis=1, dtype=np.float32)
-    count = seen.reshape(height, factor, width).sum(axis=1, dtype=np.float32)
-    near = nearness(height, reach)
-    means = (near @ sums).reshape(len(near), width, 3)
-    means /= steadied(near @ count)[..., None]
-    return np.asarray(means, np.float32)
 
 
 def _divided(box: Box, factor: int) -> Box:
@@ -197,9 +213,9 @@ def _levels(picture: Floats) -> Levels:
     return np.rint(picture).astype(np.int16)
 
 
-def _level(plain: Levels, most: float) -> Floats:
+def _level(plain: Image, most: float) -> Floats:
     """Down to 0 where a px more or less makes more of a difference than texture does: at threads' edges."""
-    grey = cv2.cvtColor(cv2.convertScaleAbs(plain), cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(plain, cv2.COLOR_RGB2GRAY)
     scale = 1 / 8 / max(most, 1.0)
     down = cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=scale)
     across = cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=scale)
@@ -241,6 +257,11 @@ class _Look:
         _, _, vectors = cv2.eigen(colours.T @ colours)
         direction = np.asarray(vectors[:1], np.float32)
         return cls(factor, round(site.text_height / factor), pixels, known, hole, direction)
+
+    def part(self, box: Box) -> _Look:
+        """What lies in a box of it."""
+        pixels, known, hole = self.pixels[box.slices], self.known[box.slices], self.hole[box.slices]
+        return replace(self, pixels=pixels, known=known, hole=hole)
 
     def grey(self, pixels: NDArray[np.generic]) -> Floats:
         """The channel that tells most, (H, W, 3) → (H, W)."""

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging import ground
+from worker.imaging.boxes import ink_box, padded
 from worker.imaging.ground import Floats
 from worker.imaging.site import grown
-from worker.job import Mask
+from worker.job import Image, Mask
 
 #: Of any number of channels.
 Texels = TypeVar("Texels", Floats, NDArray[np.int16], NDArray[np.uint8])
@@ -98,19 +99,56 @@ class Loom:
         return cls(nearness(shape[0], reach), np.ascontiguousarray(nearness(shape[1], reach).T))
 
     def fitted(self, values: Floats, seen: Floats, rounds: int = _ROUNDS) -> Floats:
-        """Row and column profiles fitted to values (H, W) that count as much as they are seen (H, W)."""
+        """Row and column profiles fitted to values that count as much as they are seen (H, W).
+
+        Args:
+            values: (H, W), or (C, H, W) of several channels.
+            seen: (H, W)
+            rounds: How many times rows and columns are fitted to what the others leave over.
+        """
         down, across = steadied(self.rows @ seen), steadied(seen @ self.columns)
-        mean = np.float32(float(seen.ravel() @ values.ravel()) / max(float(seen.sum()), 1.0))
-        rest = centred = (values - mean) * seen
+        height, width = seen.shape
+        flat = values.reshape(-1, height * width)
+        mean = flat @ seen.ravel() * np.float32(1 / max(float(seen.sum()), 1.0))
+        rest = centred = (flat - mean[:, None]).reshape(-1, height, width) * seen
+        of_columns, less = np.empty_like(centred), np.empty_like(centred)
         for again in range(rounds):
-            of_rows = resized(np.divide(rest @ self.columns, across, dtype=np.float32), seen.shape)
-            left = self.rows @ (centred - of_rows * seen)
-            of_columns = resized(np.divide(left, down, dtype=np.float32), seen.shape)
+            told = (rest @ self.columns / across).reshape(-1, across.shape[1])
+            of_rows = resized(told, (len(told), width)).reshape(rest.shape)
+            np.multiply(of_rows, seen, out=less)
+            left = self.rows @ np.subtract(centred, less, out=less)
+            left /= down
+            for few, full in zip(left, of_columns, strict=True):
+                cv2.resize(few, (width, height), dst=full)
             if again + 1 < rounds:
-                rest = centred - of_columns * seen
+                np.multiply(of_columns, seen, out=less)
+                rest = np.subtract(centred, less, out=less)
         of_rows += of_columns
-        of_rows += mean
-        return of_rows
+        of_rows += mean[:, None, None]
+        return of_rows.reshape(values.shape)
+
+
+def threads_down(foretold: Floats, pixels: Image, seen: Mask, near: Floats) -> tuple[Floats, Floats]:
+    """What is foretold at reduced size, and threads that run down in what is seen beyond it.
+
+    Args:
+        foretold: (h, w, 3)
+        pixels: (H, W, 3)
+        seen: 1 where they are seen, (H, W).
+        near: How much each row counts for each group of rows, (groups, h).
+
+    Returns:
+        Both (h, W, 3).
+    """
+    height, width = len(foretold), seen.shape[1]
+    wide = resized(foretold, (height, width))
+    pixels, seen = np.asarray(cv2.copyTo(pixels, seen), np.uint8), np.ascontiguousarray(seen)
+    rest = pixels.reshape(height, -1, width * 3).sum(axis=1, dtype=np.float32)
+    count = seen.reshape(height, -1, width).sum(axis=1, dtype=np.uint16).astype(np.float32)
+    rest -= cv2.multiply(wide, cv2.merge([count] * 3)).reshape(rest.shape)
+    means = (near @ rest).reshape(len(near), width, 3)
+    means = np.asarray(cv2.divide(means, cv2.merge([steadied(near @ count)] * 3)), np.float32)
+    return wide, resized(means, wide.shape)
 
 
 def nearness(length: int, reach: float) -> Floats:
@@ -177,7 +215,9 @@ def tried(
     ours, _ = woven(values, seen, options.reach * text_height)
     told = np.where(hidden, known, usual(values, ours, seen)).astype(np.float32)
     # the errors of both, side by side
-    apart = np.dstack([values - ours, values - diffused(values, seen)])
+    near = padded(ink_box(band.view(np.uint8)), max(_FURTHER) // 2 + 1, band).slices
+    few, foretold, band = values[near], ours[near], band[near]
+    apart = np.asarray(cv2.merge([few - foretold, few - diffused(few, seen[near])]), np.float32)
     errors = _local_mean(apart, band, 3) ** 2
     around = _local_mean(errors, band, text_height | 1)[band]
     variance = max(float(values[known & grown(hole, max(text_height // 2, options.hidden))].var()), 1e-3)

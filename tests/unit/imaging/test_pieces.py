@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.imaging.ground import Floats
-from worker.imaging.pieces import PieceOptions, Texture, sought
+from worker.imaging.pieces import PieceOptions, Texture, covered, reached, sought
 from worker.job import Box, Mask
 
 
@@ -33,8 +33,7 @@ def test_what_repeats_is_found_a_period_away(down: int, across: int, seed: int) 
     known = mask == 0
     seen = np.where(known, truth, 0).astype(np.float32)
     places = sought(seen, known, known, mask, PieceOptions(margin=5, most_places=5000))
-    assert places
-    surest = places[0].shift
+    surest = places[0, 1]
     assert (surest[0] % down, surest[1] % across) == (0, 0)
     assert np.array_equal(seen[known], truth[known])
     assert np.abs(seen - truth)[~known].mean() < 0.35 * np.abs(truth).mean()
@@ -63,7 +62,36 @@ def test_a_copy_is_placed_to_the_pixel() -> None:
 def test_nothing_is_copied_where_nothing_may_be() -> None:
     mask = hole(40, 40, Box(10, 10, 30, 30))
     seen = np.zeros((40, 40), np.float32)
-    assert sought(seen, mask == 0, np.zeros(mask.shape, np.bool_), mask, PieceOptions()) == []
-    assert sought(seen, mask > 0, mask == 0, np.zeros_like(mask), PieceOptions()) == []
+    assert not len(sought(seen, mask == 0, np.zeros(mask.shape, np.bool_), mask, PieceOptions()))
+    assert not len(sought(seen, mask > 0, mask == 0, np.zeros_like(mask), PieceOptions()))
     tiny = np.full((3, 5), 255, np.uint8)
-    assert sought(seen[:3, :5].copy(), tiny == 0, tiny == 0, tiny, PieceOptions()) == []
+    assert not len(sought(seen[:3, :5].copy(), tiny == 0, tiny == 0, tiny, PieceOptions()))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 52), st.integers(0, 72), st.integers(1, 30), st.integers(1, 40), st.integers(0, 1000))
+def test_pieces_cover_the_hole_and_come_from_usual_ground(
+    left: int, top: int, width: int, height: int, seed: int
+) -> None:
+    options = PieceOptions()
+    box = Box(left, top, min(left + width, 60), min(top + height, 80))
+    mask = hole(80, 60, box)
+    mask[box.slices][np.random.default_rng(seed).random((box.height, box.width)) < 0.5] = 0
+    mask[box.top, box.left] = 255
+    usual = mask == 0
+    usual[:, :20] = False
+    places = sought(np.zeros(mask.shape, np.float32), mask == 0, usual, mask, options)
+    within, all_of_them = covered(mask, options.side), reached(places, options) if len(places) else None
+    assert within.width % options.side == within.height % options.side == 0
+    bare = mask.copy()
+    for (top_, left_), (down, across) in places.tolist():
+        piece = Box(left_, top_, left_ + options.side, top_ + options.side)
+        bare[piece.slices] = 0
+        like = Box(piece.left + across, piece.top + down, piece.right + across, piece.bottom + down)
+        assert all_of_them is not None
+        for one in (piece, like):
+            assert all_of_them.left <= one.left <= one.right <= all_of_them.right
+            assert all_of_them.top <= one.top <= one.bottom <= all_of_them.bottom
+        if piece.left >= 3 and piece.right <= 57 and piece.top >= 3 and piece.bottom <= 77:
+            assert usual[like.slices].all()
+    assert not len(places) or not bare.any()

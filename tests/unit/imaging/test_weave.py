@@ -14,7 +14,7 @@ from worker.imaging.ground import Floats
 from worker.imaging.plan import Route
 from worker.imaging.preprocess import prepare
 from worker.imaging.site import alike
-from worker.imaging.weave import WeaveOptions, diffused, drifted, tried, woven
+from worker.imaging.weave import Loom, WeaveOptions, diffused, drifted, threads_down, tried, woven
 from worker.job import Box, Image, Mask, Region
 
 
@@ -47,6 +47,28 @@ def test_any_sum_of_rows_and_columns_is_followed(seed: int, reach: float) -> Non
     assert foretold.shape == seen.shape == ground.shape
     assert not seen[mask].any()
     assert np.abs(foretold - ground)[mask].mean() < 12  # of ±80
+
+
+def test_channels_are_fitted_as_each_alone() -> None:
+    random = np.random.default_rng(3)
+    values, seen = random.normal(100, 30, (3, 40, 70)).astype(np.float32), random.random((40, 70)) < 0.7
+    loom, weights = Loom.of(seen.shape, 20), seen.astype(np.float32)
+    alone = np.stack([loom.fitted(channel, weights) for channel in values])
+    assert np.allclose(loom.fitted(values, weights), alone, atol=0.01)
+
+
+def test_a_thread_finer_than_the_look_is_found_where_it_runs() -> None:
+    factor, foretold = 4, np.full((30, 50, 3), 100, np.float32)
+    pixels = np.full((120, 200, 3), 100, np.uint8)
+    pixels[:, 81] = (160, 100, 40)
+    seen = np.ones((120, 200), np.uint8)
+    seen[40:70, 60:100] = 0
+    pixels[seen == 0] = 255  # ink: has no say
+    plain, threads = threads_down(foretold, pixels, seen, Loom.of((30, 50), 32).rows)
+    assert plain.shape == threads.shape == (120 // factor, 200, 3)
+    assert np.abs(plain - 100).max() < 0.01
+    assert np.abs(threads[:, 81] - (60, 0, -60)).max() < 3
+    assert np.abs(np.delete(threads, 81, axis=1)).max() < 0.01
 
 
 def test_bands_may_drift() -> None:
