@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from worker.imaging.ground import Floats
 from worker.imaging.line_ends import CurveOptions, find_ends, within
-from worker.imaging.traces import FINE, End, axis_of, beside, circle, places
+from worker.imaging.traces import FINE, Complex, End, axis_of, beside, circle, places
 from worker.job import Mask
 
 #: Px by which the halves of two ends' cross sections may differ.
@@ -60,13 +60,13 @@ def continued_curves(
 
 def _pairs(ends: list[End], text_height: float, options: CurveOptions) -> Iterator[tuple[int, int]]:
     """Ends that belong together, the surest first."""
-    points, directions = (np.stack([getattr(end, name) for end in ends]) for name in ("point", "direction"))
+    points, directions = (np.array([getattr(end, name) for end in ends]) for name in ("point", "direction"))
     strengths = np.stack([np.abs(end.profile).sum(axis=0) for end in ends])
     signs = np.stack([end.profile.sum(axis=0) for end in ends])
     one, two = np.triu_indices(len(ends), 1)
     way = points[two] - points[one]
-    distance = np.maximum(np.hypot(*way.T), 1e-6)
-    cosines = np.stack([(directions[one] * way).sum(axis=1), -(directions[two] * way).sum(axis=1)]) / distance
+    distance = np.maximum(np.abs(way), 1e-6)
+    cosines = np.stack([(directions[one].conj() * way).real, -(directions[two].conj() * way).real]) / distance
     most = np.maximum(np.maximum(strengths[one].sum(axis=1), strengths[two].sum(axis=1)), 1)
     unlike = np.abs(strengths[one] - strengths[two]).sum(axis=1) / most
     least = np.where(distance > options.close, options.least_cosine, 0.0)
@@ -74,8 +74,7 @@ def _pairs(ends: list[End], text_height: float, options: CurveOptions) -> Iterat
     together &= (signs[one] * signs[two]).sum(axis=1) > 0
     halves, long = (np.array([getattr(end, name) for end in ends]) for name in ("half", "is_long"))
     together &= np.abs(halves[one] - halves[two]) <= _MOST_WIDER
-    turns = (directions[one] - directions[two])[:, ::-1] * way  # into the way, and out of it
-    winding = np.abs(turns[:, 1] - turns[:, 0]) / distance
+    winding = np.abs(((directions[one] - directions[two]).conj() * way).imag) / distance
     together &= (winding <= options.most_winding) | (distance <= options.close)
     sure = long[one] & long[two] & (winding <= options.hardly_winding)
     together &= distance <= np.where(sure, options.farthest_sure, options.farthest) * text_height
@@ -88,80 +87,86 @@ def _pairs(ends: list[End], text_height: float, options: CurveOptions) -> Iterat
             yield first, second
 
 
-def _draw(added: Floats, start: End, stop: End, beyond: Floats) -> None:
+def _draw(added: Floats, start: End, stop: End, beyond: Complex) -> None:
     """Carries a line from one end to the other; the middles of what is seen of it elsewhere may guide it."""
     half = max(start.half, stop.half)
     way, t = _way(start, stop, half, beyond)
     heading = np.concatenate([way[1:2] - way[:1], way[2:] - way[:-2], way[-1:] - way[-2:-1]])
-    heading /= np.maximum(np.hypot(heading[:, 0], heading[:, 1]), 1e-6)[:, None]
+    heading /= np.maximum(np.abs(heading), 1e-6)
     rows, columns, nearest = _beside(way, half, added.shape[:2])
-    offset = np.stack([columns, rows], axis=1) - way[nearest]
-    heading = heading[nearest]
-    across = heading[:, 0] * offset[:, 1] - heading[:, 1] * offset[:, 0]
-    along = (heading * offset).sum(axis=1)
-    share = t[nearest]
-    line = (1 - share) * _across(start.profile, across) + share * _across(stop.profile[::-1], across)
-    line[((nearest == 0) | (nearest == len(way) - 1)) & (np.abs(along) >= 1)] = 0
+    apart = (columns + 1j * rows - way[nearest]) * heading.conj()[nearest]
+    line = _across(start.profile, stop.profile[::-1], half, apart.imag, t[nearest])
+    line[((nearest == 0) | (nearest == len(way) - 1)) & (np.abs(apart.real) >= 1)] = 0
     there = added[rows, columns]
     added[rows, columns] = np.where(np.abs(line) > np.abs(there), line, there)
 
 
-def _way(start: End, stop: End, half: int, beyond: Floats) -> tuple[Floats, Floats]:
-    """The way between two ends and a little beyond, (N, 2), and each point's share of it, (N, 1).
+def _way(start: End, stop: End, half: int, beyond: Complex) -> tuple[Complex, NDArray[np.float64]]:
+    """The way between two ends and a little beyond, and each point's share of it.
 
     The ink's edge lies aslant: what it hides of a line begins before its point.
     """
     chord = stop.point - start.point
-    length = max(float(np.hypot(*chord)), 1.0)
+    length = max(abs(chord), 1.0)
     before, after = (half + 1 + math.ceil(end.cut) for end in (start, stop))
-    along = np.linspace(0, length, max(int(length), 2), dtype=np.float32)
-    along = np.concatenate([np.arange(-before, 0), along, length + np.arange(1, after + 1)], dtype=np.float32)
-    t = np.clip(along / length, 0, 1)[:, None]
-    frame = np.array((chord, (-chord[1], chord[0])), np.float32) / np.float32(length)
+    along = np.linspace(0, length, max(int(length), 2))
+    along = np.concatenate([np.arange(-before, 0), along, length + np.arange(1, after + 1)])
+    t = np.minimum(np.maximum(along / length, 0), 1)
+    frame = chord / length
     for seen in (beyond, np.concatenate([start.trace, stop.trace])):
-        round_ = circle((seen - start.point) @ frame.T, length) if len(beyond) else None
+        round_ = circle((seen - start.point) * frame.conjugate(), length) if len(beyond) else None
         aside = None if round_ is None else beside(round_, along)
         if aside is not None:
-            return start.point + np.stack([along, aside], axis=1) @ frame, t
-    turn = float((start.direction - stop.direction) @ chord) / (2 * length)
+            return start.point + (along + 1j * aside) * frame, t
+    turn = ((start.direction - stop.direction) * chord.conjugate()).real / (2 * length)
     handle = 2 * length / (3 * max(1 + turn, 1.0))  # so long that even ends make an arc
     one, two = start.point + start.direction * handle, stop.point + stop.direction * handle
     way = (
         (1 - t) ** 3 * start.point + 3 * (1 - t) ** 2 * t * one + 3 * (1 - t) * t**2 * two + t**3 * stop.point
     )
-    way[:before] = start.point + along[:before, None] * start.direction
-    way[-after:] = stop.point - (along[-after:, None] - length) * stop.direction
+    way[:before] = start.point + along[:before] * start.direction
+    way[-after:] = stop.point - (along[-after:] - length) * stop.direction
     return way, t
 
 
 def _beside(
-    way: Floats, px: int, shape: tuple[int, ...]
+    way: Complex, px: int, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
     """Rows and columns of a picture within so many px of a way, and each one's nearest point of it."""
     reach = px + 2
-    at = np.rint(way).astype(np.intp)
-    corner = at.min(axis=0) - reach
-    columns, rows = (at - corner).T
-    apart = np.full(at.max(axis=0)[::-1] - corner[::-1] + reach + 1, 255, np.uint8)
+    columns, rows = np.rint(way.real).astype(np.intp), np.rint(way.imag).astype(np.intp)
+    left, top = int(columns.min()) - reach, int(rows.min()) - reach
+    columns, rows = columns - left, rows - top
+    apart = np.full((int(rows.max()) + reach + 1, int(columns.max()) + reach + 1), 255, np.uint8)
     apart[rows, columns] = 0
     distance, labels = cv2.distanceTransformWithLabels(
         apart, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
     point_of = np.zeros(int(labels.max()) + 1, np.intp)
     point_of[labels[rows, columns]] = np.arange(len(way))
-    rows, columns = np.nonzero(distance <= px + 1)
-    nearest = point_of[labels[rows, columns]]
-    rows, columns = rows + corner[1], columns + corner[0]
+    near = np.flatnonzero(distance <= px + 1)
+    rows, columns = np.divmod(near, apart.shape[1])
+    rows, columns = rows + top, columns + left
     inside = (rows >= 0) & (columns >= 0) & (rows < shape[0]) & (columns < shape[1])
-    return rows[inside], columns[inside], nearest[inside]
+    return rows[inside], columns[inside], point_of[labels.ravel()[near[inside]]]
 
 
-def _across(profile: Floats, offset: Floats) -> Floats:
-    """A profile's values at signed distances from the line's middle, (N, 3)."""
-    at = np.clip(offset * FINE + len(profile) // 2, 0, len(profile) - 1)  # it ends in 0 on both sides
-    before = np.minimum(at.astype(np.intp), len(profile) - 2)
-    share = (at - before).astype(np.float32)[:, None]
-    return np.asarray((1 - share) * profile[before] + share * profile[before + 1], np.float32)
+def _across(
+    first: Floats, second: Floats, half: int, offset: NDArray[np.float64], share: NDArray[np.float64]
+) -> Floats:
+    """What a mix of two profiles (of so many px to a side at most) adds beside a line's middle, (N, 3)."""
+    lacking = [half * FINE - len(profile) // 2 for profile in (first, second)]  # they end in 0 on both sides
+    profiles = [
+        np.pad(profile, ((px, px), (0, 0))) if px else profile
+        for profile, px in zip((first, second), lacking, strict=True)
+    ]
+    both = np.concatenate(profiles, axis=1)
+    at = np.minimum(np.maximum(offset + half, 0) * FINE, len(both) - 1)
+    before = np.minimum(at.astype(np.intp), len(both) - 2)
+    further = (at - before).astype(np.float32)[:, None]
+    found = both[before] + further * (both[1:] - both[:-1])[before]
+    one, other = found[:, :3], found[:, 3:]
+    return np.asarray(one + share.astype(np.float32)[:, None] * (other - one), np.float32)
 
 
 def lines_beside(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import cv2
@@ -15,7 +16,7 @@ from worker.imaging.curves import continued_curves, lines_beside
 from worker.imaging.fill_options import FillOptions
 from worker.imaging.ground import Floats, Surface
 from worker.imaging.plain import one_colour
-from worker.imaging.ring import Ring, candidates, is_flat, is_hopeless, is_rough, px_away, roughness
+from worker.imaging.ring import Ring, candidates, is_flat, is_hopeless, px_away, roughness
 from worker.imaging.site import Site, grown
 from worker.job import Image, Mask
 
@@ -99,7 +100,7 @@ def _tried(
         surface = ring.lies_on(surfaces, judged, options)
     if surface is None and not (level and plain.inliers > options.mostly):
         whole = within not in judged
-        if whole and is_rough(site, options):
+        if whole and roughness(site, away, options.least_near) > options.most_roughness:
             return None
         surfaces = candidates(plain, points, options, again=not whole)
         surface = ring.lies_on(surfaces, judged, options)
@@ -176,7 +177,7 @@ def fill_paper(site: Site, unread: Mask, options: FillOptions) -> Image | None:
     if np.count_nonzero(near & paper) > (1 - _LETTERED) * np.count_nonzero(near):
         return None
     lettered = replace(site, free=paper, blank=paper)
-    if roughness(lettered, options.least_near) > _ROUGH * options.most_paper:
+    if roughness(lettered, px_away(site.mask), options.least_near) > _ROUGH * options.most_paper:
         return None
     levels = fill_ground(lettered, replace(options, most_noise=options.most_paper, most_crossed=0.0))
     if levels is None or _goes_on(site, ground.departure(site.pixels, levels), options):
@@ -207,7 +208,7 @@ def _filled(
     plain = surface.over(*shape) if noise > options.least_noise else None
     levels = surface.levels(*shape) if plain is None else _levels(plain)
     departure = ground.departure(site.pixels, levels)
-    touching, crossed = crossings(site, departure, noise, options)
+    touching, crossed = crossings(site, departure, noise, options, away)
     if noise <= options.least_noise and not crossed:
         return levels, 0.0
     plain = surface.over(*shape) if plain is None else plain
@@ -224,7 +225,7 @@ def _filled(
         levels = _levels(plain)
     if options.grain:
         _, _, rim = options.px_rings(site.text_height)
-        quiet = (departure < 4 * max(noise, 0.5)) & site.free
+        quiet = (departure < math.ceil(4 * max(noise, 0.5))) & site.free
         calm = quiet & (away > rim)  # JPEG's ripples around ink are no grain
         source = calm if np.count_nonzero(calm) >= options.fewest_calm else ring & quiet
         random = np.random.default_rng((site.box.left, site.box.top, *shape))

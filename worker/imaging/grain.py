@@ -208,16 +208,12 @@ def _unevenness(residual: Floats, donors: NDArray[np.bool_]) -> Floats:
     height, width = donors.shape
     down, across = -(-height // _COARSE), -(-width // _COARSE)
     seen = donors.view(np.uint8)
-    share, total = (
-        cv2.resize(  # whole cells of whole pixels are averaged in a quarter of the time
-            cv2.copyMakeBorder(
-                each, 0, down * _COARSE - height, 0, across * _COARSE - width, cv2.BORDER_CONSTANT
-            ),
-            (across, down),
-            interpolation=cv2.INTER_AREA,
-        )
-        for each in (seen.astype(np.float32), cv2.copyTo(residual, seen))
-    )
+    share = np.zeros((down * _COARSE, across * _COARSE), np.float32)
+    total = np.zeros((*share.shape, 3), np.float32)
+    share[:height, :width] = seen
+    cv2.copyTo(residual, seen, total[:height, :width])
+    # whole cells of whole pixels are averaged in a quarter of the time
+    share, total = (cv2.resize(each, (across, down), interpolation=cv2.INTER_AREA) for each in (share, total))
     share = cv2.blur(share, (3, 3))  # over cells and their neighbours: the grain's own mean is smaller there
     total = cv2.blur(total, (3, 3))
     means = total / np.maximum(share, np.float32(1e-3))[..., None]

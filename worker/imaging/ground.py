@@ -60,7 +60,7 @@ class Surface:
         if self.order == 0:
             return np.asarray(colours.T - self.coefficients.T, np.float32)
         terms = _terms(x, y, self.origin, self.scale, self.order)
-        return (colours.T - self.coefficients.T @ terms).astype(np.float32)
+        return colours.T - self.coefficients.T.astype(np.float32) @ terms
 
     def over(self, width: int, height: int, left: int = 0, top: int = 0) -> Floats:
         """Colours (height, width, 3) of the pixels of a box, float and unclipped."""
@@ -108,8 +108,8 @@ class Points:
     """Ground pixels that surfaces of several orders are fitted to."""
 
     #: (terms of the highest order, N) and (3, N)
-    terms: NDArray[np.float64]
-    channels: NDArray[np.float64]
+    terms: Floats
+    channels: Floats
     origin: tuple[float, float]
     scale: float
 
@@ -118,14 +118,14 @@ class Points:
         """Points from N page columns, rows and colours, (N, 3)."""
         origin = (float(x.mean()), float(y.mean()))
         scale = float(max(np.ptp(x), np.ptp(y), 1)) / 2
-        channels = np.ascontiguousarray(colours.T, np.float64)
+        channels = np.ascontiguousarray(colours.T, np.float32)
         return cls(_terms(x, y, origin, scale, highest), channels, origin, scale)
 
     def is_level(self, surface: Surface, slope: float) -> bool:
         """Whether what one colour leaves over has no trend of so many levels from the middle to the edge."""
         left = self.channels - surface.coefficients.T
-        limit, _ = least_squares.spread(largest(left))
-        weights = (largest(left) <= limit).astype(np.float64)
+        distance = largest(left)
+        weights = (distance <= least_squares.spread(distance)[0]).astype(np.float64)
         trend = least_squares.solve(self.terms[:6], left, weights)[1:]
         return bool(np.abs(trend).max() <= slope)
 
@@ -148,7 +148,7 @@ def fit(points: Points, order: int, *, again: bool = True) -> Surface:
     else:
         terms = points.terms[: (order + 1) * (order + 2) // 2]
         coefficients, distance = least_squares.reweighted(
-            terms, channels, least_squares.solve(terms, channels, None)
+            terms, channels, least_squares.solve(terms, channels)
         )
         if again and _share(distance) < _ENOUGH:  # two grounds: settle on the commoner one
             start = np.zeros_like(coefficients)
@@ -163,7 +163,8 @@ def lowered(points: Points, surface: Surface, order: int) -> Surface:
     """The surface of a lower order through what lies on another one."""
     terms = points.terms[: (order + 1) * (order + 2) // 2]
     start = surface.coefficients[: len(terms)]
-    apart = points.channels - surface.coefficients.T @ points.terms[: len(surface.coefficients)]
+    higher = surface.coefficients.T.astype(np.float32)
+    apart = points.channels - higher @ points.terms[: higher.shape[1]]
     coefficients, distance = least_squares.trimmed(terms, points.channels, start, largest(apart))
     return _surface(points, order, coefficients, distance)
 
@@ -216,15 +217,14 @@ def sheet(colour: Image, width: int, height: int) -> Image:
 
 def largest(residuals: NDArray[np.floating]) -> Floats:
     """The largest departure over the channels, (3, …) → (…)."""
-    one, two, three = np.abs(residuals)
-    return np.asarray(np.maximum(np.maximum(one, two), three), np.float32)
+    return np.asarray(np.maximum.reduce(np.abs(residuals)), np.float32)
 
 
 def departure(pixels: Pixels, plain: Pixels | None = None) -> Pixels:
     """How far pixels depart from a ground (from 0) in the channel that departs most, (H, W, 3) → (H, W)."""
     apart = np.abs(pixels) if plain is None else cv2.absdiff(pixels, plain)
-    one, two, three = (cv2.extractChannel(apart, channel) for channel in range(3))
-    return np.asarray(cv2.max(cv2.max(one, two), three), pixels.dtype)
+    one, two, three = (apart[..., channel] for channel in range(3))
+    return np.maximum(np.maximum(one, two), three)
 
 
 def grey(pixels: Floats) -> Floats:
@@ -253,12 +253,12 @@ def _median(channels: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray((ordered[:, low].astype(np.float64) + ordered[:, high]) / 2, np.float64)
 
 
-def _mode(channels: NDArray[np.float64]) -> NDArray[np.float64]:
+def _mode(channels: Floats) -> NDArray[np.float64]:
     """The commonest colour: the mean of the fullest of 8³ cells and its surroundings."""
     red, green, blue = (channels / 32).astype(np.intp)
     fullest = int(np.bincount((red * 8 + green) * 8 + blue).argmax())
     centre = (np.array([fullest // 64, fullest // 8 % 8, fullest % 8], np.float32) + 0.5) * 32
-    return _median(channels.compress(np.abs(channels - centre[:, None]).max(axis=0) <= 24, axis=1))
+    return _median(channels.compress(largest(channels - centre[:, None]) <= 24, axis=1))
 
 
 def thinned(count: int, most: int = MOST_POINTS) -> slice:
@@ -279,15 +279,15 @@ def local_mean(values: Floats | Image, valid: NDArray[np.bool_], side: int) -> F
 
 def _terms(
     x: NDArray[np.number], y: NDArray[np.number], origin: tuple[float, float], scale: float, order: int
-) -> NDArray[np.float64]:
-    u, v = (np.asarray(x) - origin[0]) / scale, (np.asarray(y) - origin[1]) / scale
-    terms = np.empty(((order + 1) * (order + 2) // 2, len(u)))
+) -> Floats:
+    terms = np.empty(((order + 1) * (order + 2) // 2, len(x)), np.float32)
     terms[0] = 1
-    place = 1
-    for total in range(1, order + 1):  # each term from one of the order below it
-        for _ in range(total):
-            terms[place] = terms[place - total] * u
-            place += 1
-        terms[place] = terms[place - total - 1] * v
-        place += 1
+    if order:
+        terms[1], terms[2] = (x - origin[0]) / scale, (y - origin[1]) / scale
+    place = 3
+    for total in range(2, order + 1):  # each term from one of the order below it
+        after = place + total
+        np.multiply(terms[place - total : place], terms[1], out=terms[place:after])
+        np.multiply(terms[place - 1], terms[2], out=terms[after])
+        place = after + 1
     return terms

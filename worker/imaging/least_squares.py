@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +24,14 @@ _BENDING, _HARMLESS = 0.5, 0.03
 _FARTHEST = 40.0
 #: Levels the coefficients may still move when the fit ends.
 _SETTLED = 0.05
+#: A touch of ridge keeps degenerate point sets (one row of pixels) solvable.
+_RIDGE = 1e-7
 
 
-def reweighted(
-    terms: NDArray[np.float64], channels: NDArray[np.float64], coefficients: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], Floats]:
+def reweighted(terms: Floats, channels: Floats, coefficients: Doubles) -> tuple[Doubles, Floats]:
     """Iteratively reweighted least squares: soft while outliers still bend the surface, then a clean cut."""
-    distance = _largest(channels - coefficients.T @ terms)
+    left = channels - coefficients.T.astype(np.float32) @ terms
+    distance = _largest(left)
     steps, soft = 0, True
     while steps < _SOFT_STEPS + _HARD_STEPS:
         limit, typical = spread(distance)
@@ -36,27 +39,30 @@ def reweighted(
         if not outlying.any() or (steps == 0 and distance[outlying].sum() < _HARMLESS * len(distance)):
             break
         sigma = max(_MAD_TO_SIGMA * typical, _ROUNDING)
-        weights = 1 / (1 + (distance / sigma) ** 2) ** 2 if soft else ~outlying
-        settled = solve(terms, channels, weights.astype(np.float64))
-        moved = float(np.abs(settled - coefficients).max())
-        coefficients = settled
-        distance = _largest(channels - coefficients.T @ terms)
-        if not soft and moved < _SETTLED:
+        weights = 1 / (1 + (distance / np.float32(sigma)) ** 2) ** 2 if soft else ~outlying
+        moved = _moved(terms, left, weights)
+        coefficients = coefficients + moved
+        left = channels - coefficients.T.astype(np.float32) @ terms
+        distance = _largest(left)
+        most = float(np.abs(moved).max())
+        if not soft and most < _SETTLED:
             break
         steps += 1
-        soft = soft and steps < _SOFT_STEPS and moved > _BENDING
+        soft = soft and steps < _SOFT_STEPS and most > _BENDING
     return coefficients, distance
 
 
 def trimmed(
-    terms: Doubles, channels: Doubles, coefficients: Doubles, distance: Floats
+    terms: Floats, channels: Floats, coefficients: Doubles, distance: Floats
 ) -> tuple[Doubles, Floats]:
     """Least squares of what lies near a surface, whose departures are given, then near its own."""
+    left = channels - coefficients.T.astype(np.float32) @ terms
     for _ in range(_HARD_STEPS):
-        settled = solve(terms, channels, (distance <= spread(distance)[0]).astype(np.float64))
-        moved = float(np.abs(settled - coefficients).max())
-        coefficients, distance = settled, _largest(channels - settled.T @ terms)
-        if moved < _SETTLED:
+        moved = _moved(terms, left, distance <= spread(distance)[0])
+        coefficients = coefficients + moved
+        left = channels - coefficients.T.astype(np.float32) @ terms
+        distance = _largest(left)
+        if np.abs(moved).max() < _SETTLED:
             break
     return coefficients, distance
 
@@ -65,20 +71,31 @@ def spread(distance: Floats) -> tuple[float, float]:
     """The departure beyond which a point is none of the ground's, and the ground's median departure."""
     near = np.count_nonzero(distance <= _FARTHEST)
     middle = (near if near >= 0.2 * distance.size else distance.size) // 2
-    typical = float(np.partition(distance, middle)[middle])
+    ordered = distance.copy()
+    ordered.partition(middle)
+    typical = float(ordered[middle])
     return _INLIER_SIGMAS * max(_MAD_TO_SIGMA * typical, _ROUNDING), typical
 
 
 def solve(
-    terms: NDArray[np.float64], channels: NDArray[np.float64], weights: NDArray[np.float64] | None
-) -> NDArray[np.float64]:
-    """(Weighted) least squares; a touch of ridge keeps degenerate point sets (one row of pixels) solvable."""
-    weighted = terms if weights is None else terms * weights
-    normal: NDArray[np.float64] = weighted @ terms.T
-    normal.ravel()[:: len(normal) + 1] += 1e-7 * max(normal[0, 0], 1.0)
-    _, coefficients = cv2.solve(normal, weighted @ channels.T)  # a third of numpy's time for so few terms
-    return np.asarray(coefficients, np.float64)
+    terms: NDArray[np.floating], channels: NDArray[np.floating], weights: Doubles | None = None
+) -> Doubles:
+    """(Weighted) least squares in double precision."""
+    terms, channels = terms.astype(np.float64), channels.astype(np.float64)
+    return _solved(terms if weights is None else terms * weights, terms, channels)
 
 
-def _largest(residuals: Doubles) -> Floats:
-    return np.asarray(np.abs(residuals).max(axis=0), np.float32)
+def _moved(terms: Floats, left: Floats, weights: NDArray[Any]) -> Doubles:
+    """What coefficients lack, as what they leave over tells: of that, single precision is precise enough."""
+    return _solved(terms * weights, terms, left)
+
+
+def _solved(weighted: NDArray[Any], terms: NDArray[Any], channels: NDArray[Any]) -> Doubles:
+    normal = (weighted @ terms.T).astype(np.float64)
+    normal.ravel()[:: len(normal) + 1] += _RIDGE * max(normal[0, 0], 1.0)
+    known = (weighted @ channels.T).astype(np.float64)
+    return np.asarray(cv2.solve(normal, known)[1], np.float64)  # a third of numpy's time for so few terms
+
+
+def _largest(residuals: Floats) -> Floats:
+    return np.asarray(np.maximum.reduce(np.abs(residuals)), np.float32)

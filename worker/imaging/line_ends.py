@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging import ground
+from worker.imaging.contacts import Contacts, merged, passes_by
 from worker.imaging.ground import Floats
 from worker.imaging.pixels import pieces
+from worker.imaging.sections import (
+    Axes,
+    Flags,
+    Numbers,
+    Pixels,
+    attached,
+    bends,
+    numbered,
+    profiles,
+    starts,
+    straightened,
+)
 from worker.imaging.site import grown
-from worker.imaging.traces import FINE, End, axis_of, bend, middles, places, straightened
+from worker.imaging.traces import Complex, End
 from worker.job import Mask
 
 
@@ -57,10 +70,14 @@ class CurveOptions:
     most_ends: int = 60
 
 
-#: A line's side touches the ink in a contact no wider than so many px.
-_SIDE = 3.0
+#: Share of its length by which a nearly straight line bends at most.
+_MOST_BEND = 0.25
 #: A direction that turns by less is known.
 _STRAIGHT = 0.02
+#: Contacts that are looked at together.
+_AT_ONCE = 64
+#: Fewer pixels than this have no direction.
+_FEWEST = 4
 #: Share of a line's length over which its contact may reach along it.
 _ALONG = 0.7
 
@@ -74,18 +91,14 @@ class _Seen:
     departure: Floats
     #: 1 where it is.
     known: Mask
-    mask: Mask
     #: Px from the ink that are looked at.
     run: int
-    text_height: float
 
     @classmethod
-    def around(
-        cls, residual: Floats, mask: Mask, free: NDArray[np.bool_], run: int, text_height: float
-    ) -> _Seen:
+    def around(cls, residual: Floats, mask: Mask, free: NDArray[np.bool_], run: int) -> _Seen:
         known = cv2.copyTo(within(mask, run), free.view(np.uint8)).astype(np.uint8, copy=False)
         departure = np.asarray(cv2.copyTo(ground.departure(residual), known), np.float32)
-        return cls(residual, departure, known, mask, run, text_height)
+        return cls(residual, departure, known, run)
 
 
 def find_ends(
@@ -107,185 +120,134 @@ def find_ends(
         options: What counts as a line.
     """
     run = min(max(options.least_run, round(options.run * text_height)), options.most_run)
-    seen = _Seen.around(residual, mask, free, run, text_height)
+    seen = _Seen.around(residual, mask, free, run)
     departing = (seen.departure > limit).view(np.uint8)
-    touching = cv2.copyTo(departing, within(mask, 1)).astype(np.uint8, copy=False)
-    if not touching.any():
-        return []
     lines, sizes = pieces(departing)
     long = sizes[:, (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT)].max(axis=1) >= options.shortest
-    touching = cv2.copyTo(touching, long.take(lines).view(np.uint8)).astype(np.uint8, copy=False)  # no specks
-    beyond = within(mask, run - 2) == 0
-    ends: dict[int, list[End]] = {}
-    other = 0
-    for line, touch, (left, top, right, bottom) in _contacts(touching, lines):
-        known = ends.setdefault(line, [])
-        again = next((at for at, end in enumerate(known) if end.is_near(touch)), None)
-        if again is not None:
-            known[again] = known[again].reaching(touch)
-            continue
-        place = places(lines, line, max(left - run, 0), max(top - run, 0), right + run, bottom + run)
-        end = _end(seen, touch, place, options)
-        if end is not None:
-            known.append(replace(end, line=line))
-        elif (lines[beyond] == line).any() and not _passes_by(touch, place):
-            if len(touch) > max(options.shortest, options.widest_other * seen.text_height):
-                return None  # an edge or a stripe; a neighbour only touches the ink
-            other += len(touch)
-    if other > options.most_other * seen.text_height:
+    touching = cv2.copyTo(departing, within(mask, 1)).astype(np.uint8, copy=False)
+    place = np.flatnonzero(touching.view(np.bool_))
+    touching.ravel()[place] = long[lines.ravel()[place]]  # no specks
+    if not touching.any():
+        return []
+    contacts = Contacts.between(touching, lines)
+    leaving = np.zeros(len(sizes), np.bool_)
+    leaving[lines.ravel()[np.flatnonzero(departing.view(np.bool_) & ~grown(mask, run - 2))]] = True
+    widths = np.where(leaving[contacts.line], np.bincount(contacts.of), 0)
+    # an edge or a stripe; a neighbour only touches the ink
+    too_wide = widths > max(options.shortest, options.widest_other * text_height)
+    found = _ends(seen, contacts, lines, too_wide, text_height, options)
+    if found is None:
         return None
-    return [end for each in ends.values() for end in _foremost(each)]
+    ends, others = merged(found, contacts)
+    strange = [other for other in others if widths[other] and not passes_by(contacts, other, lines, run)]
+    if too_wide[strange].any() or widths[strange].sum() > options.most_other * text_height:
+        return None
+    return ends
 
 
-def _contacts(
-    touching: Mask, lines: NDArray[np.int32]
-) -> Iterator[tuple[int, Floats, tuple[int, int, int, int]]]:
-    """Where something touches the ink: which line it is of, its pixels, and their box."""
-    contacts, stats = pieces(touching)
-    for contact, (left, top, width, height, _) in enumerate(stats[1:].tolist(), 1):
-        box = (left, top, left + width, top + height)
-        touch = places(contacts, contact, *box)
-        yield int(lines[int(touch[0, 1]), int(touch[0, 0])]), touch, box
+def _ends(
+    seen: _Seen,
+    contacts: Contacts,
+    lines: NDArray[np.int32],
+    too_wide: Flags,
+    text_height: float,
+    options: CurveOptions,
+) -> list[End | None] | None:
+    """The line's end that each contact is, if it is one; None where one is too wide and of no such line."""
+    ends: list[End | None] = [None] * len(contacts.line)
+    is_end = np.zeros(len(ends), np.bool_)
+    for first in range(0, len(ends), _AT_ONCE):
+        few = contacts.few(first, first + _AT_ONCE)
+        of, pixels = _leading_away(seen, few, lines, text_height, options)
+        axes = Axes.of(pixels)
+        low, high = few.extents(axes.axis, of)
+        fits = high - low <= _ALONG * axes.long  # else it lies along the ink
+        fits &= np.bincount(few.of)[of] <= options.longest_contact * axes.thick + 4
+        of = of[fits]
+        is_end[first + of] = True
+        strange = too_wide & ~np.isin(contacts.line, contacts.line[is_end])
+        for contact in np.flatnonzero(strange[first : first + _AT_ONCE]).tolist():
+            if not passes_by(few, contact, lines, seen.run):
+                return None
+        if len(of):
+            followed = _followed(seen, few, of, axes.take(fits), pixels.take(fits), options)
+            for contact, end in zip(of.tolist(), followed, strict=True):
+                ends[first + contact] = end
+    return ends
 
 
-def _foremost(ends: list[End]) -> list[End]:
-    """A line's ends, one for each time it goes under the ink: noise parts a contact in two."""
-    found: list[End] = []
-    for end in ends:
-        behind = [other for other in found if end.continues(other)]
-        before = next((index for index, other in enumerate(found) if other.continues(end)), None)
-        if before is not None:
-            found[before] = found[before].covering([end])
-        else:
-            found = [other for other in found if other not in behind] + [end.covering(behind)]
-    return found
+def _leading_away(
+    seen: _Seen, contacts: Contacts, lines: NDArray[np.int32], text_height: float, options: CurveOptions
+) -> tuple[Numbers, Pixels]:
+    """The lines that departing pixels make near contacts, and which contacts those are."""
+    of, place = _near(lines, contacts, seen.run)
+    weights = seen.departure[place.imag.astype(np.intp), place.real.astype(np.intp)].astype(np.float64)
+    away = np.abs(place - contacts.middle[of])
+    thickest = max(options.least_thickest, options.thickest * text_height)
+    chosen = np.zeros(len(of), np.bool_)
+    left = np.arange(len(of))
+    for reach in (seen.run, 0.6 * seen.run, max(0.3 * seen.run, options.shortest + 2)):
+        left = left[away[left] <= reach]  # further out it may meet others
+        if not len(left):
+            break
+        line = numbered(of[left])
+        hanging = attached(place[left], away[left], line)
+        left, line = left[hanging], line[hanging]
+        axes, many = Axes.of(Pixels.of(place[left], weights[left], line)), np.bincount(line) >= _FEWEST
+        fits = many & (axes.thick <= thickest)
+        fits &= axes.long >= np.maximum(options.shortest, options.elongation * axes.thick)
+        chosen[left[fits[line]]] = True
+        left = left[(many & ~fits)[line]]
+    of, place, weights = of[chosen], place[chosen], weights[chosen]
+    line = numbered(of)
+    return of[starts(line)], Pixels.of(place, weights, line)
 
 
-def _passes_by(touch: Floats, place: Floats) -> bool:
-    """Whether a line only touches the ink with its side: it goes straight on at both ends of the contact."""
-    shape = axis_of(touch, np.ones(len(touch), np.float32))
-    if shape is None:
-        return False
-    centre, axis, long, thick = shape
-    if thick > _SIDE or long < 3 * thick:
-        return False
-    along, off = np.array([axis, (-axis[1], axis[0])], np.float32) @ (place - centre).T
-    straight = along[np.abs(off) <= thick]
-    return bool(straight.min() < -long and straight.max() > long)
-
-
-def _end(seen: _Seen, touch: Floats, place: Floats, options: CurveOptions) -> End | None:
-    """The line that some departing pixels make near where they touch the ink, if they make one."""
-    contact, touch = touch, _middle(touch)
-    thickest = max(options.least_thickest, options.thickest * seen.text_height)
-    apart = place - touch
-    away = np.einsum("ij,ij->i", apart, apart)
-    for reach in (
-        seen.run,
-        0.6 * seen.run,
-        max(0.3 * seen.run, options.shortest + 2),
-    ):  # further out it may meet others
-        inner = away <= reach**2
-        place, away = place.compress(inner, axis=0), away.compress(inner)
-        if not len(place):
-            return None
-        attached = _attached(place, int(away.argmin()))
-        place, away = place.compress(attached, axis=0), away.compress(attached)
-        columns, rows = place.astype(np.intp).T
-        weights = seen.departure[rows, columns]
-        shape = axis_of(place, weights)
-        if shape is None:
-            return None
-        _, axis, long, thick = shape
-        if thick > thickest or long < max(options.shortest, options.elongation * thick):
-            continue
-        along = contact @ axis
-        if len(contact) > options.longest_contact * thick + 4 or along.max() - along.min() > _ALONG * long:
-            return None  # it lies along the ink
-        return _followed(seen, contact, place, weights, shape, options)
-    return None
-
-
-def _middle(place: Floats) -> Floats:
-    return np.asarray(np.add.reduce(place) / np.float32(len(place)), np.float32)
-
-
-def _attached(place: Floats, start: int) -> NDArray[np.bool_]:
-    """Which pixels hang together with one of them."""
-    columns, rows = place.astype(np.intp).T
-    columns, rows = columns - columns.min(), rows - rows.min()
-    picture = np.zeros((int(rows.max()) + 1, int(columns.max()) + 1), np.uint8)
-    picture[rows, columns] = 1
-    labels = np.asarray(cv2.connectedComponents(picture, connectivity=8)[1])[rows, columns]
-    return np.asarray(labels == labels[start], np.bool_)
+def _near(lines: NDArray[np.int32], contacts: Contacts, run: int) -> tuple[Numbers, Complex]:
+    """The pixels of their lines that lie around contacts: which contact each one is near, and its place."""
+    side = 2 * run + 1
+    corner = np.rint(contacts.middle) - (1 + 1j) * run
+    wider = cv2.copyMakeBorder(lines, run, run, run, run, cv2.BORDER_CONSTANT, value=0)
+    every = np.lib.stride_tricks.sliding_window_view(wider, (side, side))
+    around = every[corner.imag.astype(np.intp) + run, corner.real.astype(np.intp) + run]
+    of, rest = np.divmod(np.flatnonzero(around == contacts.line[:, None, None]), side * side)
+    rows, columns = np.divmod(rest, side)
+    return of, corner[of] + columns + 1j * rows
 
 
 def _followed(
-    seen: _Seen,
-    contact: Floats,
-    place: Floats,
-    weights: Floats,
-    shape: tuple[Floats, Floats, float, float],
-    options: CurveOptions,
-) -> End:
-    """The end of a line, whose pixels, weights, centre, direction, length and width are known."""
-    centre, axis, long, thick = shape
-    margin = int(thick) + 2
-    low, high = place.min(axis=0).astype(int) - margin, place.max(axis=0).astype(int) + margin + 1
-    hidden = places(seen.known, 0, *np.maximum(low, 0).tolist(), *high.tolist())
-    trace = place[:0]
-    for _ in range(2):
-        middle, weight = middles(place, weights, hidden, centre, axis, thick)
-        trace = centre + middle @ np.array((axis, (-axis[1], axis[0])), np.float32)
-        centre, axis, turn = straightened(middle, weight, centre, axis)
-        if abs(turn) < _STRAIGHT:
-            break
-    touch = _middle(contact)
-    axis = axis if axis @ (touch - centre) > 0 else -axis
-    frame = np.array((axis, (-axis[1], axis[0])), np.float32)
-    curve = bend(np.asarray((trace - centre) @ frame.T, np.float32))
-    ahead = float(axis @ (touch - centre))
-    half = int(np.ceil(thick / 2 + 2))
-    profile = _profile(seen, centre, frame, curve, (ahead - max(long, 4.0), ahead), half)
-    a, b, c = curve
-    point = centre + np.array((ahead, a + ahead * (b + ahead * c)), np.float32) @ frame
-    slope = b + 2 * c * ahead
-    direction = np.array((1, slope), np.float32) @ frame / np.float32(math.hypot(1, slope))
-    cut = float(((touch - contact) @ direction).max())
-    return End(point, direction, profile, trace, 0, cut, long > options.lone * thick)
-
-
-def _profile(
-    seen: _Seen,
-    centre: Floats,
-    frame: Floats,
-    curve: tuple[float, float, float],
-    ends: tuple[float, float],
-    half: int,
-) -> Floats:
-    """The mean of a line's cross sections, from each pixel at its own distance from the line's middle."""
-    a, b, c = curve
-    corners = centre + np.array([(x, a + x * (b + x * c)) for x in ends], np.float32) @ frame
-    left, top = np.maximum(np.floor(corners.min(axis=0)) - half - 1, 0).astype(int).tolist()
-    right, bottom = (np.ceil(corners.max(axis=0)) + half + 2).astype(int).tolist()
-    place = places(seen.known, 1, left, top, right, bottom)
-    along, across = frame @ (place - centre).T
-    across -= a + along * (b + along * c)
-    used = (along > ends[0]) & (along <= ends[1] - 2) & (np.abs(across) < half)
-    columns, rows = place[used].astype(np.intp).T
-    every = np.arange(-half * FINE, half * FINE + 1, dtype=np.float32)[:, None]
-    shares = np.maximum(1 - np.abs(across[used] * FINE - every), 0)  # between two places, each has a share
-    weight = shares.sum(axis=1)
-    told = weight > 0.1
-    if not told.any():
-        return np.zeros((len(every), 3), np.float32)
-    profile = (shares @ seen.residual[rows, columns]) / np.maximum(weight, np.float32(1e-6))[:, None]
-    if not told.all():
-        known = profile[told].T
-        profile = np.stack([np.interp(every[:, 0], every[told, 0], one) for one in known], axis=1)
-    # what is left at its sides is none of the line
-    rising = (every / np.float32(2 * half * FINE) + np.float32(0.5)) * (profile[-1] - profile[0])
-    return np.asarray(profile - profile[0] - rising, np.float32)
+    seen: _Seen, contacts: Contacts, of: Numbers, axes: Axes, pixels: Pixels, options: CurveOptions
+) -> Iterator[End]:
+    """The ends of lines that lead away from contacts, which are given."""
+    every, touch = np.arange(len(of)), contacts.middle[of]
+    middles, straight = straightened(axes, pixels, seen.known)
+    turned = np.abs((straight.axis * axes.axis.conj()).imag) >= _STRAIGHT
+    if turned.any():
+        axes = axes.but(straight, turned)
+        middles, straight = straightened(axes, pixels, seen.known)
+    trace, axes = axes.at(middles.place, middles.line), straight.towards(touch)
+    ahead = axes.along(touch, every).real
+    first, halves = ahead - np.maximum(axes.long, 4), np.ceil(axes.thick / 2 + 2)
+    a, b, c = bends(axes.along(trace, middles.line), middles.line)
+    bend = np.maximum(*(np.abs(a + x * (b + x * c)) for x in (first, ahead)))
+    a, b, c, bend = np.where(bend <= _MOST_BEND * axes.long, (a, b, c, bend), 0.0)
+    place, line = axes.strip(first, ahead, halves + bend, seen.known.shape)
+    along = axes.along(place, line)
+    across = along.imag - a[line] - along.real * (b[line] + along.real * c[line])
+    rows, columns = place.imag.astype(np.intp), place.real.astype(np.intp)
+    used = (along.real > first[line]) & (along.real <= ahead[line] - 2) & (np.abs(across) < halves[line])
+    used &= seen.known[rows, columns] > 0
+    colours = seen.residual[rows[used], columns[used]]
+    shown = profiles(across[used], colours, line[used], halves.astype(np.intp))
+    point = axes.at(ahead + 1j * (a + ahead * (b + ahead * c)), every)
+    direction = axes.axis * (1 + 1j * (b + 2 * c * ahead))
+    direction = direction / np.abs(direction)
+    cut = (touch * direction.conj()).real - contacts.extents(direction, of)[0]
+    traces = np.split(trace, middles.starts[1:])
+    is_long = axes.long > options.lone * axes.thick
+    lines, cuts = contacts.line[of].tolist(), cut.tolist()
+    ends = zip(point.tolist(), direction.tolist(), shown, traces, lines, cuts, is_long.tolist(), strict=True)
+    return itertools.starmap(End, ends)
 
 
 def within(mask: Mask, px: int) -> Mask:

@@ -64,14 +64,14 @@ class Ring:
         self, surfaces: Sequence[Surface], judged: Iterable[int], options: FillOptions
     ) -> Surface | None:
         """The first surface on which everything so near to the ink lies; less of it, where not all does."""
-        held = (self._first(surfaces, px, options) for px in judged)
+        held = (self._first(surfaces, px, options) for px in judged if surfaces)
         return next((surface for surface in held if surface is not None), None)
 
     def _first(self, surfaces: Sequence[Surface], px: int, options: FillOptions) -> Surface | None:
-        near = self.away <= px
-        rows, columns = self.rows[near], self.columns[near]
-        colours = self.colours.compress(near, axis=0).astype(np.float32)
-        rim = self.away[near] <= options.least_near
+        near = np.flatnonzero(self.away <= px)
+        rows, columns = self.rows.take(near), self.columns.take(near)
+        colours = self.colours.take(near, axis=0).astype(np.float32)
+        rim = self.away.take(near) <= options.least_near
         cells = None
         for surface in surfaces:
             residuals = surface.residuals(columns, rows, colours)
@@ -88,15 +88,10 @@ class Ring:
         return None
 
 
-def is_rough(site: Site, options: FillOptions) -> bool:
-    """Whether neighbouring pixels of the ink's rim differ more than a smooth ground's noise lets them."""
-    return roughness(site, options.least_near) > options.most_roughness
-
-
-def roughness(site: Site, px: int) -> float:
-    """Deviation in levels of the noise beside the ink, as neighbouring pixels tell it; high on patterns."""
-    box = padded(ink_box(site.mask), px, site.mask)
-    pixels, ring = site.pixels[box.slices], site.ring(px)[box.slices]
+def roughness(site: Site, away: Floats, px: int) -> float:
+    """Deviation in levels of the noise so near to the ink, as neighbours tell it; high on patterns."""
+    box = padded(ink_box(site.mask), px, site.mask).slices
+    pixels, ring = site.pixels[box], (away[box] <= px) & site.free[box]
     every = max(1, ring.size // _MOST_COMPARED)
     most = 0
     for one, other in ((np.s_[:-1:every], np.s_[1::every]), (np.s_[::every, :-1], np.s_[::every, 1:])):

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from worker.imaging.curves import continued_curves
 from worker.imaging.ground import Floats
 from worker.imaging.line_ends import CurveOptions, find_ends
-from worker.imaging.traces import bend, beside, circle, middles
+from worker.imaging.sections import Axes, Pixels, attached, bends, profiles, sections, straightened
+from worker.imaging.traces import FINE, Complex, beside, circle
 from worker.job import Image, Mask
 
 #: Parts of a px in OpenCV's drawing coordinates, as a power of two.
@@ -81,10 +82,10 @@ def test_a_circle_through_two_ends_is_found(radius: float, length: float) -> Non
     rise = np.sqrt(radius**2 - half**2)
     angles = -np.arcsin(half / radius) - np.linspace(0, 0.1, 12)
     seen = np.stack([half + radius * np.sin(angles), rise - radius * np.cos(angles)], axis=1)
-    seen = np.concatenate([seen, seen * (-1, 1) + (2 * half, 0)]).astype(np.float32)
-    found = circle(seen, 2 * half)
+    seen = np.concatenate([seen, seen * (-1, 1) + (2 * half, 0)])
+    found = circle(seen @ (1, 1j), 2 * half)
     assert found is not None
-    along = np.linspace(0, 2 * half, 9).astype(np.float32)
+    along = np.linspace(0, 2 * half, 9)
     aside = beside(found, along)
     assert aside is not None
     true = rise - np.sqrt(radius**2 - (along - half) ** 2)
@@ -94,36 +95,98 @@ def test_a_circle_through_two_ends_is_found(radius: float, length: float) -> Non
 def test_no_circle_runs_through_ends_that_wind() -> None:
     x = np.linspace(0, 15, 12)
     one, two = np.stack([-x, 0 * x], axis=1), np.stack([60 + x, 0 * x - 10], axis=1)
-    assert circle(np.concatenate([one, two]).astype(np.float32), 60.0) is None
+    assert circle(np.concatenate([one, two]) @ (1, 1j), 60.0) is None
 
 
 def test_a_circle_is_found_although_cross_sections_at_its_ends_are_astray() -> None:
     x = np.concatenate([np.linspace(-15, 0, 12), np.linspace(60, 75, 12)])
     seen = np.stack([x, 200 - np.sqrt(200**2 - (x - 30) ** 2)], axis=1)
     seen[[0, -1], 1] += (2.5, -2.0)
-    a, b, c = circle(seen.astype(np.float32), 60.0) or (np.nan, np.nan, np.nan)
-    middle = beside((a, b, c), np.array([30.0], np.float32))
+    a, b, c = circle(seen @ (1, 1j), 60.0) or (np.nan, np.nan, np.nan)
+    middle = beside((a, b, c), np.array([30.0]))
     assert middle is not None
     assert abs(float(middle[0])) < 0.3
 
 
 def test_a_bend_is_one_only_where_it_is_clear() -> None:
-    along = np.arange(24, dtype=np.float32)
-    straight = np.stack([along, 0.1 * np.sin(7 * along)], axis=1).astype(np.float32)
-    bent = np.stack([along, along**2 / 600], axis=1).astype(np.float32)
-    assert bend(straight) == (0.0, 0.0, 0.0)
-    assert bend(bent)[2] == pytest.approx(1 / 600, rel=0.01)
+    along = np.arange(24, dtype=np.float64)
+    straight, bent = along + 0.1j * np.sin(7 * along), along + 1j * along**2 / 600
+    both = bends(np.concatenate([straight, bent]), np.repeat([0, 1], 24))
+    assert both[:, 0].tolist() == [0.0, 0.0, 0.0]
+    assert both[2, 1] == pytest.approx(1 / 600, rel=0.01)
+
+
+def places_of(shown: Mask) -> Complex:
+    """Where something is shown."""
+    rows, columns = shown.nonzero()
+    return np.asarray(columns + 1j * rows, np.complex128)
 
 
 def test_cross_sections_that_the_ink_cuts_tell_nothing() -> None:
-    line = np.zeros((20, 40), bool)
-    line[8:12, 5:35] = True
-    ink = np.arange(20)[:, None] > 30 - np.arange(40)  # cuts the line off at half a right angle
-    place, hidden = (np.argwhere(each)[:, ::-1].astype(np.float32) for each in (line & ~ink, ink))
-    centre, axis = np.array((12, 9.5), np.float32), np.array((1, 0), np.float32)
-    middle, weights = middles(place, np.ones(len(place), np.float32), hidden, centre, axis, 4.0)
-    assert len(middle) == len(weights) > 8
-    assert np.abs(middle[:, 1]).max() < 1e-5
+    line = np.zeros((20, 40), np.uint8)
+    line[8:12, 5:35] = 1
+    ink = (np.arange(20)[:, None] > 30 - np.arange(40)).astype(np.uint8)  # cuts it off at half a right angle
+    place = places_of(line & ~ink)
+    pixels = Pixels.of(place, np.ones(len(place)), np.zeros(len(place), np.intp))
+    axes = Axes(np.array([12 + 9.5j]), np.array([1 + 0j]), np.array([26.0]), np.array([4.0]))
+    middles = sections(axes, pixels, 1 - ink)
+    assert len(middles.place) == len(middles.weights) > 8
+    assert np.abs(middles.place.imag).max() < 1e-5
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(0, np.pi), min_size=1, max_size=5), st.integers(1, 4))
+def test_lines_looked_at_together_are_what_each_is_alone(angles: list[float], wide: int) -> None:
+    drawn = []
+    for angle in angles:
+        picture = np.zeros((80, 80), np.uint8)
+        way = (round(30 * np.cos(angle)), round(30 * np.sin(angle)))
+        cv2.line(picture, (40 - way[0], 40 - way[1]), (40 + way[0], 40 + way[1]), 1, wide)
+        drawn.append(places_of(picture))
+    line = np.repeat(np.arange(len(drawn)), [len(each) for each in drawn])
+    pixels = Pixels.of(np.concatenate(drawn), np.ones(len(line)), line)
+    axes = Axes.of(pixels)
+    seen = np.ones((80, 80), np.uint8)
+    _, straight = straightened(axes, pixels, seen)
+    for number, (angle, place) in enumerate(zip(angles, drawn, strict=True)):
+        one = Pixels.of(place, np.ones(len(place)), np.zeros(len(place), np.intp))
+        alone = Axes.of(one)
+        assert abs((alone.axis[0].conjugate() * np.exp(1j * angle)).imag) < 0.05
+        assert axes.axis[number] == pytest.approx(alone.axis[0])
+        assert axes.thick[number] == pytest.approx(alone.thick[0])
+        assert straight.centre[number] == pytest.approx(straightened(alone, one, seen)[1].centre[0])
+
+
+def test_what_hangs_together_with_the_nearest_pixel_is_a_line() -> None:
+    place = np.array([0, 1, 2 + 1j, 5, 6, 10, 11 + 1j, 20], np.complex128)
+    line = np.array([0, 0, 0, 0, 0, 1, 1, 1])
+    away = np.array([3.0, 2.0, 1.0, 4.0, 5.0, 7.0, 8.0, 9.0])
+    assert attached(place, away, line).tolist() == [True, True, True, False, False, True, True, False]
+
+
+@given(st.integers(0, 7), st.floats(-1, 1))
+def test_the_pixels_beside_lines_are_those_of_a_strip(turn: int, off: float) -> None:
+    axis = np.exp(1j * np.pi * (turn / 8 + 0.03))
+    axes = Axes(np.array([20 + off + 30j]), np.array([axis]), np.array([30.0]), np.array([2.0]))
+    found, line = axes.strip(np.array([-15.0]), np.array([12.0]), np.array([4.0]), (60, 40))
+    assert not line.any()
+    assert len(set(found.tolist())) == len(found)
+    every = places_of(np.ones((60, 40), np.uint8))
+    local = (every - axes.centre) * axis.conjugate()
+    inner = every[(np.abs(local.imag) < 3.99) & (local.real > -15) & (local.real < 12)]
+    assert set(inner.tolist()) <= set(found.tolist())
+    assert np.abs(((found - axes.centre) * axis.conjugate()).imag).max() <= 4
+
+
+def test_a_profile_is_the_mean_of_its_cross_sections() -> None:
+    across = np.tile(np.linspace(-2.9, 2.9, 59), 2)
+    line = np.repeat([0, 1], 59)
+    colours = np.where(line == 0, 30.0, -12.0) * np.maximum(1 - np.abs(across), 0)
+    found = profiles(across, np.stack([colours] * 3, axis=1).astype(np.float32), line, np.array([3, 3]))
+    for profile, peak in zip(found, (30, -12), strict=True):
+        assert profile.shape == (2 * 3 * FINE + 1, 3)
+        assert profile[3 * FINE] == pytest.approx(peak, rel=0.25)
+        assert np.abs(profile[[0, 1, -2, -1]]).max() < 1e-3
 
 
 def comb(page: Image) -> Image:
@@ -142,7 +205,7 @@ def test_strokes_that_meet_in_a_frame_are_lines_each() -> None:
     ends = find_ends(residual, mask, mask == 0, 7.0, 60.0, CurveOptions())
     assert ends is not None
     assert len(ends) == 4
-    assert all(end.direction @ np.array((20, 64)) / np.hypot(20, 64) > 0.98 for end in ends)
+    assert all((end.direction.conjugate() * (20 + 64j)).real / np.hypot(20, 64) > 0.98 for end in ends)
 
 
 def test_ends_that_would_wind_are_not_joined() -> None:
