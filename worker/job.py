@@ -85,6 +85,8 @@ class Region:
     strokes: Mask
     #: Small things beside them that stay, same shape: letters that the OCR engine did not read; None if none.
     unread: Mask | None = None
+    #: The colour of the badge it stands on, where that does not reach around the line's box.
+    badge: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

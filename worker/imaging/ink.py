@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from worker.imaging import ground
+from worker.imaging.badge import Badge
 from worker.imaging.components import STRONG, Looks, components
 from worker.imaging.halo import all_along, ground_like, plain_rim, shade, without_lights
 from worker.imaging.lights import Ground, with_shapes
@@ -24,6 +25,7 @@ from worker.imaging.pixels import (
     colour_density,
     contrast_of,
     either,
+    inverted,
     less,
     level_at,
     level_counts,
@@ -114,10 +116,26 @@ def departures(scene: Scene, ring_reach: float, ink_reach: float, options: MaskO
     under = _ground_under(scene, less(scene.grown(ring_reach), scene.own), options)
     if under is None:
         return None
-    ink = _departing(scene, under, ink_reach, options)
+    return _ink_over(scene, under, ink_reach, options)
+
+
+def on_badge(scene: Scene, badge: Badge, options: MaskOptions) -> Ink | None:
+    """Ink on a badge: what departs from its colour; what lies beyond it is another's."""
+    inside, own = both(scene.inside, badge.area), both(scene.own, badge.area)
+    scene = replace(scene, inside=inside, own=own, foreign=either(scene.foreign, inverted(badge.area)))
+    plain = ground.sheet(badge.colour, scene.crop.width, scene.crop.height)
+    departure = ground.departure(scene.pixels, plain)
+    under = Ground(plain, departure, badge.sigma, options.faint(badge.sigma))
+    if contrast_of(departure, inside) < 2 * under.faint:
+        return None
+    return _ink_over(scene, under, options.reach, options)
+
+
+def _ink_over(scene: Scene, under: Ground, reach: float, options: MaskOptions) -> Ink | None:
+    ink = _departing(scene, under, reach, options)
     if ink is None and under.sigma <= options.drawn:  # a JPEG's ripples may fill the whole line
         faint = _RIPPLES * contrast_of(under.departure, scene.inside)
-        ink = _departing(scene, replace(under, faint=max(faint, under.faint)), ink_reach, options)
+        ink = _departing(scene, replace(under, faint=max(faint, under.faint)), reach, options)
     return ink
 
 

@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.imaging.badge import Badge, badge_under, one_colour
 from worker.imaging.halo import ground_like, halo_width
-from worker.imaging.ink import Ink, departures, unlike_ring
+from worker.imaging.ink import Ink, departures, on_badge, unlike_ring
 from worker.imaging.pixels import (
     beyond,
     both,
@@ -82,26 +83,29 @@ def _region(rgb: Image, block: TextBlock, box: Box, near: Neighbours, options: M
     height, width = rgb.shape[:2]
     mask = np.zeros((box.height, box.width), np.uint8)
     strokes, unread = np.zeros_like(mask), np.zeros_like(mask)
+    badges: list[Badge | None] = []
     if not mask.size:  # the block lies beyond the page
         return Region(block.id, box, mask, strokes)
     for quad in near.own:
         crop = bounding_box(quad, width, height, options.farthest(block.text_height))
         beside = near.reaching(crop) if len(near.own) > 1 else near
-        line_mask, line_strokes, line_others = _line_ink(
-            Scene.around(rgb, quad, beside, crop, block.text_height), options
-        )
+        scene = Scene.around(rgb, quad, beside, crop, block.text_height)
+        badge = badge_under(scene, options)
+        ink = None if badge is None else on_badge(scene, badge, options)
+        badges.append(None if ink is None else badge)
+        line_mask, line_strokes, line_others = _line_ink(scene, ink, options)
         rows, columns = _within(crop, box)
         for whole, part in ((mask, line_mask), (strokes, line_strokes), (unread, line_others)):
             whole[rows, columns] |= part
-    return Region(block.id, box, mask, strokes, _letters(less(unread, mask), block.text_height, options))
+    letters = _letters(less(unread, mask), block.text_height, options)
+    return Region(block.id, box, mask, strokes, letters, one_colour(badges))
 
 
-def _line_ink(scene: Scene, options: MaskOptions) -> tuple[Mask, Mask, Mask]:
-    """Mask and strokes of one line, and ink of other things, in its crop."""
+def _line_ink(scene: Scene, ink: Ink | None, options: MaskOptions) -> tuple[Mask, Mask, Mask]:
+    """Mask and strokes of one line, of ink on a badge if it is that, and ink of other things, in its crop."""
     if not scene.inside.size:
         return scene.inside, scene.inside, scene.inside
-    ink = None
-    if cv2.countNonZero(scene.inside):
+    if ink is None and cv2.countNonZero(scene.inside):
         ink = departures(scene, options.ring, options.reach, options)
         ink = ink or departures(scene, options.rim, options.rim, options)
         if ink is None or ink.doubtful:

@@ -1,4 +1,4 @@
-"""From page and regions to what goes out, fills and tiles: in one call for a CPU thread."""
+"""From page and regions to what goes out, fills and tiles: in one call for the pixel thread."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from worker.imaging.boxes import ink_box, inside, moved, on_page, padded
 from worker.imaging.composite import feathered
 from worker.imaging.fill import fill_drawing, fill_ground, fill_paper
+from worker.imaging.ground import sheet
 from worker.imaging.pattern import continue_pattern, is_spotted
 from worker.imaging.placed import PageText
 from worker.imaging.plan import Hole, PlanOptions, Route
@@ -93,6 +94,9 @@ def _erase_block(
     alpha = moved(feathered(text.ink.over(rim), options.feather), rim, region.box)
     alpha[region.mask == 0] = 0
     whole = Hole(block.id, 0, region.box, region.mask, alpha)
+    if region.badge is not None:
+        badge = sheet(np.array(region.badge, np.uint8), region.box.width, region.box.height)
+        return [_patch(block.id, badge, region.box, region.mask)], [], tuple(routes)
     found = _fill(rgb, whole, block.text_height, text, options, several=len(block.lines) > 1)
     if found is not None:
         return [found[0]], [], (found[1],) * len(block.lines)
