@@ -15,7 +15,9 @@ from worker import charges, metrics, schemas
 from worker.breaker import Breaker
 from worker.errors import AuthError, JobTimeout, Poisoned, TranslatorQuota, WorkerError
 from worker.job import FREE, Failure, Job, JobIdentity, Result, Usage
+from worker.off_loop import LARGE_PAYLOAD, MANY_BLOCKS, off_loop
 from worker.ports import Claim, JobQueue
+from worker.report import cut_off_stages
 from worker.retry_policy import RetryPolicy
 
 _log = structlog.get_logger(__name__)
@@ -61,26 +63,27 @@ class Attempts:
             asyncio.CancelledError: It was over before the job came through.
         """
         if claim.recorded is not None:
-            _log.info("job.repeated", claim=claim.id, **self.log_ids(claim))
+            ids = await off_loop(_is_large(claim), self.log_ids, claim)
+            _log.info("job.repeated", claim=claim.id, **ids)
             metrics.JOBS.labels("repeated").inc()
             return partial(self._queue.ack, claim, claim.recorded)
         with ExitStack() as bound:
             charged = bound.enter_context(charges.collected())
             try:
-                job = self._read(claim)
+                job = await off_loop(_is_large(claim), self._read, claim)
                 ids = {"request_id": job.request_id, "image_id": job.image_id}
                 bound.enter_context(structlog.contextvars.bound_contextvars(**ids))
-                return self._succeed(claim, await self._within_deadline(job))
+                return await self._succeed(claim, await self._within_deadline(job))
             except (Exception, asyncio.CancelledError) as error:
                 if is_over():
                     # What a cancel cuts off need not say so.
                     raise asyncio.CancelledError from error
                 spent = sum(charged, claim.spent)
                 if isinstance(error, WorkerError):
-                    return self._fail(claim, error, spent)
+                    return await self._fail(claim, error, spent)
                 # A bug of ours must end in a result too; the trace goes to the log, not to the outside.
                 _log.exception("job.bug", claim=claim.id)
-                return self._fail(claim, WorkerError("internal error, see the worker's log"), spent)
+                return await self._fail(claim, WorkerError("internal error, see the worker's log"), spent)
 
     def log_ids(self, claim: Claim) -> dict[str, str]:
         """What the log says of a job, as far as it can be read."""
@@ -97,26 +100,31 @@ class Attempts:
 
     async def _within_deadline(self, job: Job) -> Result:
         seconds = self._options.job_deadline_seconds
-        try:
-            async with asyncio.timeout(seconds) as deadline:
-                return await self._run_job(job)
-        except Exception:
-            # What the deadline cuts off need not say so.
-            if not deadline.expired():
-                raise
-            raise JobTimeout(f"the job took longer than {seconds:g} s") from None
+        with cut_off_stages() as cut_off:
+            try:
+                async with asyncio.timeout(seconds) as deadline:
+                    return await self._run_job(job)
+            except Exception:
+                # What the deadline cuts off need not say so.
+                if not deadline.expired():
+                    raise
+                late = JobTimeout(f"the job took longer than {seconds:g} s")
+                # Of those side by side, the one that was longest at it.
+                late.stage = min(cut_off)[1] if cut_off else None
+                raise late from None
 
-    def _succeed(self, claim: Claim, result: Result) -> Answer:
+    async def _succeed(self, claim: Claim, result: Result) -> Answer:
+        spent = claim.spent + (result.usage or FREE)
+        usage = None if result.usage is None and spent == FREE else spent
+        final = replace(result, attempts=claim.deliveries, usage=usage)
+        message = await off_loop(len(final.blocks) >= MANY_BLOCKS, schemas.dump_result, final)
         for dependency in self._breaker.succeeded():
             _log.info("dependency.back", dependency=dependency)
         timings = {stage: round(spent, 1) for stage, spent in result.timings_ms.items()}
         _log.info("job.done", status=result.status, timings_ms=timings)
-        spent = claim.spent + (result.usage or FREE)
-        usage = None if result.usage is None and spent == FREE else spent
-        final = replace(result, attempts=claim.deliveries, usage=usage)
-        return partial(self._queue.ack, claim, schemas.dump_result(final))
+        return partial(self._queue.ack, claim, message)
 
-    def _fail(self, claim: Claim, error: WorkerError, spent: Usage) -> Answer:
+    async def _fail(self, claim: Claim, error: WorkerError, spent: Usage) -> Answer:
         if dependency := error.dependency or (_KEYS if isinstance(error, AuthError) else None):
             self.blame(dependency, error)
         delay = self._options.retry.delay(claim, error, random.random())
@@ -126,15 +134,18 @@ class Attempts:
             metrics.RETRIES.labels(error.code).inc()
             return partial(self._queue.retry, claim, delay, error.code, spent)
         failure = Failure(error.code, error.message)
-        legible = claim.payload if claim.readable else b""
-        result = schemas.failed(legible, self._options.default_language, failure, claim.deliveries)
-        result = replace(result, usage=spent if spent != FREE else None)
+        result, message, envelope = await off_loop(_is_large(claim), self._dead_letter, claim, failure, spent)
         _log.error("job.failed", **_log_ids(result), **told)
         metrics.DEAD_LETTERS.labels(error.code).inc()
         metrics.JOBS.labels("failed").inc()
-        return partial(
-            self._queue.bury, claim, schemas.dump_result(result), schemas.dump_dead_letter(claim, result)
-        )
+        return partial(self._queue.bury, claim, message, envelope)
+
+    def _dead_letter(self, claim: Claim, failure: Failure, spent: Usage) -> tuple[Result, bytes, bytes]:
+        """The result of a job that failed, as it is and as a message, and its dead letter."""
+        legible = claim.payload if claim.readable else b""
+        result = schemas.failed(legible, self._options.default_language, failure, claim.deliveries)
+        result = replace(result, usage=spent if spent != FREE else None)
+        return result, schemas.dump_result(result), schemas.dump_dead_letter(claim, result)
 
     def blame(self, dependency: str, error: WorkerError) -> None:
         """Tell the breaker, and the log, that a dependency failed."""
@@ -144,6 +155,10 @@ class Attempts:
         if pause is not None:
             event = "dependency.refused" if refused else "dependency.down"
             _log.error(event, dependency=dependency, error=error.message, pause=pause)
+
+
+def _is_large(claim: Claim) -> bool:
+    return len(claim.payload) >= LARGE_PAYLOAD
 
 
 def _log_ids(named: JobIdentity | Result | None) -> dict[str, str]:

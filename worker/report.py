@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import structlog
 
@@ -12,6 +13,22 @@ from worker import metrics, tracing
 from worker.errors import WorkerError, leaves
 from worker.job import BlockReport, BlockStatus, Job, Result, TextBlock, Translation, Usage
 from worker.stages import OpenedPage, Rendered
+
+#: When a stage began, in seconds of the performance counter, and its name.
+Begun = tuple[float, str]
+#: A task inherits its maker's: stages that run side by side are noted in one list.
+_cut_off: ContextVar[list[Begun] | None] = ContextVar("cut_off", default=None)
+
+
+@contextmanager
+def cut_off_stages() -> Iterator[list[Begun]]:
+    """Note the stages that do not come to their end inside the block, in whichever task."""
+    noted: list[Begun] = []
+    token = _cut_off.set(noted)
+    try:
+        yield noted
+    finally:
+        _cut_off.reset(token)
 
 
 class Stopwatch:
@@ -36,6 +53,8 @@ class Stopwatch:
                 yield
         except BaseException as error:
             _note_stage(error, stage)
+            if (noted := _cut_off.get()) is not None:
+                noted.append((started, stage))
             raise
         finally:
             self._spent[stage] = self._spent.get(stage, 0.0) + (time.perf_counter() - started) * 1000

@@ -99,6 +99,39 @@ async def test_every_line_about_a_job_names_it(bench: Bench, request: pytest.Fix
     assert told[-2]["timings_ms"] == {"fetch": 12.3}
 
 
+@pytest.mark.parametrize(
+    ("stages", "cut_off"), [(["fetch"], "fetch"), (["translate", "mask", "inpaint"], "translate"), ([], None)]
+)
+async def test_a_job_past_its_deadline_says_which_stage_was_cut_off(
+    bench: Bench, request: pytest.FixtureRequest, stages: list[str], cut_off: str | None
+) -> None:
+    """Of stages side by side the one that was longest at it; one that came to its end before is none."""
+    request.addfinalizer(structlog.reset_defaults)
+    log.configure(json=True, stream=(stream := io.StringIO()))
+
+    async def job(job: Job) -> Result:
+        watch = Stopwatch()
+
+        async def hang(stage: str) -> None:
+            with watch(stage):
+                await asyncio.sleep(60)
+
+        with watch("decode"):
+            await asyncio.sleep(0)
+        async with asyncio.TaskGroup() as paths:
+            for stage in stages:
+                paths.create_task(hang(stage))
+        await asyncio.sleep(60)
+        return await succeed(job)
+
+    await bench.push(message())
+    async with bench.consuming(job, with_deadline(0.05)):
+        await bench.result()
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    told = [(line["event"], line["stage"]) for line in lines if line.get("code") == "job_timeout"]
+    assert told == [("job.retry", cut_off)] * 2 + [("job.failed", cut_off)]
+
+
 async def test_a_lost_claim_is_reported_by_its_jobs_name(
     bench: Bench, request: pytest.FixtureRequest
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from worker.job import Usage
+from worker.off_loop import LARGE_PAYLOAD, off_loop
 from worker.ports import Prompt, Reply, ReplyKind
 from worker.translation.glossary import Glossary, look_up
 from worker.translation.han import fold
@@ -18,12 +19,16 @@ class GlossaryTranslator:
 
     async def ask(self, prompt: Prompt) -> Reply:
         """Answer in the form that every translator answers in."""
+        large = len(prompt.content) >= LARGE_PAYLOAD
+        return Reply(ReplyKind.OK, await off_loop(large, self._answer, prompt), Usage())
+
+    def _answer(self, prompt: Prompt) -> str:
         content = json.loads(prompt.content)
         job_terms = {fold(source): target for source, target in content["glossary"].items()}
         terms = {**self._glossary, **job_terms}
         found = [(block["id"], look_up(block["text"], terms)) for block in content["blocks"]]
         translations = [{"id": block_id, "text": text} for block_id, text in found if text is not None]
-        return Reply(ReplyKind.OK, json.dumps({"translations": translations}), Usage())
+        return json.dumps({"translations": translations})
 
     async def check(self) -> str:
         """How much it knows."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 import structlog
@@ -95,7 +96,7 @@ class RedisTerms:
 
     async def add(self, product: str, terms: Mapping[str, str]) -> None:
         """See `ports.ProductTerms`."""
-        flat = [text for term in terms.items() for text in term]
+        flat = [text for term in islice(terms.items(), _MAX_TERMS) for text in term]
         try:
             await self._add(keys=[_product_key(product)], args=[self._ttl, _MAX_TERMS, *flat])
         except _DOWN as error:

@@ -32,6 +32,7 @@ from worker.adapters.queue_claims import Taken, dump_spent, read_claim, read_tak
 from worker.adapters.redis_server import RedisServer
 from worker.errors import AuthError, QueueUnavailable
 from worker.job import FREE, Usage
+from worker.off_loop import LARGE_PAYLOAD, off_loop
 from worker.ports import Claim
 
 T = TypeVar("T")
@@ -152,7 +153,8 @@ class RedisQueue:
         """Tell Redis which jobs the claims are for; lost ones drop out, and twins that must wait."""
         if not self._unidentified:
             return []
-        jobs = {name: taken.job(self._job_key) for name, taken in self._unidentified.items()}
+        size = sum(len(taken.payload) for taken in self._unidentified.values())
+        jobs = await off_loop(size >= LARGE_PAYLOAD, self._name_jobs)
         named = [
             part
             for name, taken in self._unidentified.items()
@@ -171,6 +173,9 @@ class RedisQueue:
             self._held[name] = jobs[name]
             claims.append(read_claim(name, told[name], facts))
         return claims
+
+    def _name_jobs(self) -> dict[str, str]:
+        return {name: taken.job(self._job_key) for name, taken in self._unidentified.items()}
 
     async def renew(self) -> frozenset[str]:
         """Extend all leases of this worker; returns the ids of claims that were lost."""

@@ -6,15 +6,17 @@ import functools
 import hashlib
 import json
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from worker.job import FREE, BlockStatus, TextBlock, TooLong, Translation, Usage
+from worker.off_loop import MANY_BLOCKS, off_loop
 from worker.ports import ProductTerms, TranslationMemory
 from worker.translation.flights import Flights
 from worker.translation.profiles import Profile
 from worker.translation.prompt import PageText
-from worker.translation.session import Task, Translators, shorten, translate, translated
+from worker.translation.session import Task, Translators, shorten, translate
+from worker.translation.verify import translated
 
 #: Whole texts up to this long are terms: names, labels, table keys.
 _TERM_LENGTH = 12
@@ -71,7 +73,9 @@ class Desk:
         """
         if not page.blocks:
             return Answer((), FREE)
-        keys = [self._key(page, block) for block in page.blocks]
+        keys = await off_loop(
+            len(page.blocks) >= MANY_BLOCKS, self._keys, page, [(block,) for block in page.blocks]
+        )
         # A text that stands on the picture several times is asked for once.
         wanted = dict(zip(reversed(keys), reversed(page.blocks), strict=True))
         answers, usage = await self._flights.join(wanted, functools.partial(self._find, page))
@@ -89,13 +93,13 @@ class Desk:
         """
         texts = {entry.block_id: entry.text for entry in answer.translations if entry.text is not None}
         blocks = {block.id: block for block in page.blocks}
-        keys = {
-            excess.block_id: self._key(
-                page, blocks[excess.block_id], texts[excess.block_id], str(excess.capacity)
-            )
+        many = len(too_long) >= MANY_BLOCKS
+        variants = {
+            excess.block_id: (blocks[excess.block_id], texts[excess.block_id], str(excess.capacity))
             for excess in too_long
             if excess.block_id in texts
         }
+        keys = dict(zip(variants, await off_loop(many, self._keys, page, variants.values()), strict=True))
         known = await self._recall(list(keys.values()))
         shorter = {number: known[key] for number, key in keys.items() if key in known}
         usage = FREE
@@ -104,7 +108,10 @@ class Desk:
             gained, usage = await shorten(self._translators, page, texts, left)
             await self._remember({keys[number]: text for number, text in gained.items()})
             shorter |= gained
-        replaced = {number: translated(page, blocks[number], text) for number, text in shorter.items()}
+        replaced = await off_loop(
+            many,
+            lambda: {number: translated(page, blocks[number], text) for number, text in shorter.items()},
+        )
         translations = tuple(replaced.get(entry.block_id, entry) for entry in answer.translations)
         return Answer(translations, answer.usage + usage)
 
@@ -117,7 +124,7 @@ class Desk:
     ) -> tuple[dict[str, Translation], Usage]:
         """From the memory, the rest by a session; each answer is remembered as it comes."""
         known = await self._recall(list(wanted))
-        answers = {key: _recalled(page, wanted[key], text) for key, text in known.items()}
+        answers = await off_loop(len(known) >= MANY_BLOCKS, _recalled, page, wanted, known)
         keys = {block.id: key for key, block in wanted.items() if key not in answers}
         if not keys:
             return answers, FREE
@@ -153,6 +160,9 @@ class Desk:
         if self._memory is not None and translations:
             await self._memory.remember(translations)
 
+    def _keys(self, page: PageText, asked: Iterable[tuple[TextBlock, *tuple[str, ...]]]) -> list[str]:
+        return [self._key(page, *variant) for variant in asked]
+
     def _key(self, page: PageText, block: TextBlock, *variant: str) -> str:
         """Everything that a translation depends on, but for its neighbours on the page.
 
@@ -173,9 +183,14 @@ class Desk:
         return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
 
 
-def _recalled(page: PageText, block: TextBlock, text: str) -> Translation:
-    """What the memory says of a block."""
-    return translated(page, block, text) if text else Translation(block.id, BlockStatus.BLOCKED)
+def _recalled(
+    page: PageText, wanted: Mapping[str, TextBlock], known: Mapping[str, str]
+) -> dict[str, Translation]:
+    """What the memory says of some blocks, by key; of those that were refused, nothing."""
+    return {
+        key: translated(page, wanted[key], text) if text else Translation(wanted[key].id, BlockStatus.BLOCKED)
+        for key, text in known.items()
+    }
 
 
 def _product(page: PageText) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -64,10 +63,12 @@ class PageText:
     #: The picture, small, as JPEG; None where the translator does not get to see it.
     picture: bytes | None = field(default=None, repr=False)
 
-    @cached_property
-    def terms(self) -> dict[int, dict[str, str]]:
-        """By block id, the glossary's terms that occur in the block."""
-        return {block.id: self.glossary.occurring(block.text) for block in self.blocks}
+    #: By block id, the glossary's terms that occur in the block; found where the page is read, in a thread.
+    terms: Mapping[int, Mapping[str, str]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        terms = {block.id: self.glossary.occurring(block.text) for block in self.blocks}
+        object.__setattr__(self, "terms", terms)
 
 
 def build_prompt(

@@ -20,12 +20,13 @@ from typing import Any
 import structlog
 
 from worker.errors import TranslatorQuota, TranslatorUnavailable, WorkerError
-from worker.job import BlockStatus, Flag, TextBlock, TooLong, Translation, Usage
+from worker.job import BlockStatus, TextBlock, TooLong, Translation, Usage
+from worker.off_loop import MANY_BLOCKS, off_loop
 from worker.ports import Reply, ReplyKind, Translator
 from worker.translation.profiles import Profile
 from worker.translation.prompt import PageText, build_prompt, build_shortening, context_of
 from worker.translation.reply import MalformedReply, parse_beginning, parse_reply
-from worker.translation.verify import ACCEPTABLE, describe, find_problem, missing_pieces
+from worker.translation.verify import Verdict, find_problem, judge, translated
 
 _log = structlog.get_logger(__name__)
 
@@ -116,7 +117,8 @@ async def shorten(
     """
     ids = {excess.block_id for excess in too_long}
     blocks = [block for block in page.blocks if block.id in ids]
-    prompt = build_shortening(page, blocks, translations, too_long)
+    many = len(blocks) >= MANY_BLOCKS
+    prompt = await off_loop(many, build_shortening, page, blocks, translations, too_long)
     try:
         reply = await translators.first.ask(prompt)
     except (TranslatorUnavailable, TranslatorQuota) as outage:
@@ -127,16 +129,21 @@ async def shorten(
         except WorkerError as error:
             _log.error("translation.second_failed", code=error.code, error=error.message)
             raise outage from error
+    return await off_loop(many, _shorter, page, blocks, translations, reply), reply.usage
+
+
+def _shorter(
+    page: PageText, blocks: Sequence[TextBlock], translations: Mapping[int, str], reply: Reply
+) -> dict[int, str]:
+    """What a reply brings that is shorter, and good."""
     texts = _read(reply, blocks) or {}
-    shorter: dict[int, str] = {}
-    for block in blocks:
-        text = texts.get(block.id)
-        before, terms = translations[block.id], page.terms[block.id]
-        if text is None or len(text) >= len(before):
-            continue
-        if find_problem(block.text, text, page.languages.target, terms) is None:
-            shorter[block.id] = text
-    return shorter, reply.usage
+    return {
+        block.id: text
+        for block in blocks
+        if (text := texts.get(block.id)) is not None
+        and len(text) < len(translations[block.id])
+        and find_problem(block.text, text, page.languages.target, page.terms[block.id]) is None
+    }
 
 
 class Session:
@@ -181,9 +188,11 @@ class Session:
             bare: Without context and picture: it may be they that were refused.
         """
         reply = await self._ask(blocks, problems or {}, bare)
-        texts = _read(reply, blocks)
-        found = await self._take(blocks, texts or {})
-        answered = reply.kind is ReplyKind.OK and texts is not None
+        many = len(blocks) >= MANY_BLOCKS
+        answered, verdict = await off_loop(many, _review, self._task.page, blocks, reply)
+        self._flawed |= verdict.flawed
+        await self._settle(verdict.good)
+        found = verdict.wrong
         if answered:
             spent = [block for block in blocks if block.id in found and block.id in self._asked_again]
         else:
@@ -208,7 +217,9 @@ class Session:
             await _finish_all(self._ask_for(half, problems, bare=bare) for half in halves)
 
     async def _ask(self, blocks: Sequence[TextBlock], problems: Mapping[int, str], bare: bool) -> Reply:
-        prompt = build_prompt(
+        prompt = await off_loop(
+            len(blocks) >= MANY_BLOCKS,
+            build_prompt,
             self._task.page,
             blocks,
             profile=self._task.profile,
@@ -228,25 +239,11 @@ class Session:
     def _is_dressed(self, blocks: Sequence[TextBlock]) -> bool:
         return self._task.page.picture is not None or bool(self._context(blocks))
 
-    async def _take(self, blocks: Sequence[TextBlock], texts: Mapping[int, str]) -> dict[int, str]:
-        """Keep what is good; returns, by block id, what is wrong with the rest."""
-        page = self._task.page
-        good: dict[int, Translation] = {}
-        wrong: dict[int, str] = {}
-        for block in blocks:
-            text, terms = texts.get(block.id), page.terms[block.id]
-            problem = find_problem(block.text, text, page.languages.target, terms)
-            if problem is None:
-                good[block.id] = Translation(block.id, BlockStatus.TRANSLATED, text)
-                continue
-            wrong[block.id] = describe(problem, block.text, text, terms)
-            if text is not None and problem in ACCEPTABLE:
-                self._flawed[block.id] = text
-        await self._settle(good)
-        return wrong
-
     async def _give_up(self, blocks: Sequence[TextBlock], kind: ReplyKind) -> None:
-        """Take the flawed answer of each block, or let it keep its pixels."""
+        await self._settle(await off_loop(len(blocks) >= MANY_BLOCKS, self._what_is_left, blocks, kind))
+
+    def _what_is_left(self, blocks: Sequence[TextBlock], kind: ReplyKind) -> dict[int, Translation]:
+        """The flawed answer of each block, or that it keeps its pixels."""
         settled: dict[int, Translation] = {}
         for block in blocks:
             if (text := self._flawed.get(block.id)) is not None:
@@ -257,7 +254,7 @@ class Session:
             _log.warning("translation.lost", block=block.id, reply=kind, text=_excerpt(block.text))
             if kind is ReplyKind.REJECTED:
                 self._rejected.add(block.id)
-        await self._settle(settled)
+        return settled
 
     async def _settle(self, answers: Mapping[int, Translation]) -> None:
         self.translations.update(answers)
@@ -266,16 +263,15 @@ class Session:
             await self._remember(good)
 
 
-def translated(page: PageText, block: TextBlock, text: str) -> Translation:
-    """A block's translation, with a flag where it lacks what it should hold."""
-    lacking = missing_pieces(block.text, text, page.terms[block.id])
-    flags = (Flag.MISSING_TERM,) if lacking else ()
-    return Translation(block.id, BlockStatus.TRANSLATED, text, flags)
-
-
 def _excerpt(text: str) -> str:
     """How a block begins, for the log: pictures may say what a terminal obeys."""
     return "".join(char if char.isprintable() else " " for char in text[:30])
+
+
+def _review(page: PageText, blocks: Sequence[TextBlock], reply: Reply) -> tuple[bool, Verdict]:
+    """Whether a reply is whole and of use, and what it is worth."""
+    texts = _read(reply, blocks)
+    return reply.kind is ReplyKind.OK and texts is not None, judge(page, blocks, texts or {})
 
 
 def _read(reply: Reply, blocks: Sequence[TextBlock]) -> dict[int, str] | None:

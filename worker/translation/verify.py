@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from worker.job import BlockStatus, Flag, TextBlock, Translation
 from worker.translation.han import count_east_asian, essence, fixed_pieces, fold
+from worker.translation.prompt import PageText
 
 
 class Problem(StrEnum):
@@ -28,6 +31,38 @@ _LONGEST_BASE, _LONGEST_RATIO = 40, 12
 _HAN_LANGUAGES = ("zh", "ja")
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an answer is worth, by block id."""
+
+    good: dict[int, Translation] = field(default_factory=dict)
+    #: What is wrong with the rest, in words.
+    wrong: dict[int, str] = field(default_factory=dict)
+    #: Texts of the rest that are better than none.
+    flawed: dict[int, str] = field(default_factory=dict)
+
+
+def judge(page: PageText, blocks: Sequence[TextBlock], texts: Mapping[int, str]) -> Verdict:
+    """Look through an answer.
+
+    Args:
+        page: The picture's text.
+        blocks: Those that were asked for.
+        texts: Their translations, by block id.
+    """
+    verdict = Verdict()
+    for block in blocks:
+        text, terms = texts.get(block.id), page.terms[block.id]
+        problem = find_problem(block.text, text, page.languages.target, terms)
+        if problem is None:
+            verdict.good[block.id] = Translation(block.id, BlockStatus.TRANSLATED, text)
+            continue
+        verdict.wrong[block.id] = describe(problem, block.text, text, terms)
+        if text is not None and problem in ACCEPTABLE:
+            verdict.flawed[block.id] = text
+    return verdict
+
+
 def find_problem(source: str, text: str | None, target: str, terms: Mapping[str, str]) -> Problem | None:
     """What is wrong with a translation, if anything.
 
@@ -48,6 +83,13 @@ def find_problem(source: str, text: str | None, target: str, terms: Mapping[str,
         if left:
             return Problem.PARTLY_CHINESE
     return Problem.MISSING_TERM if missing_pieces(source, text, terms) else None
+
+
+def translated(page: PageText, block: TextBlock, text: str) -> Translation:
+    """A block's translation, with a flag where it lacks what it should hold."""
+    lacking = missing_pieces(block.text, text, page.terms[block.id])
+    flags = (Flag.MISSING_TERM,) if lacking else ()
+    return Translation(block.id, BlockStatus.TRANSLATED, text, flags)
 
 
 def missing_pieces(source: str, text: str, terms: Mapping[str, str]) -> tuple[str, ...]:
