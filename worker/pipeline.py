@@ -48,7 +48,7 @@ class Means:
     """What jobs share of this process."""
 
     fonts: FontSet
-    #: Where pixels are worked on; OpenCV and Pillow let go of the GIL.
+    #: Where pixels are worked on; one thread: see threads.py.
     pixel_thread: Executor
     #: Cut, sent or restored at a time.
     most_tiles: int

@@ -1,4 +1,4 @@
-"""The pipeline's steps on pixels, each one synchronous call for a CPU thread."""
+"""The pipeline's steps on pixels, each one synchronous call for the pixel thread."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class PixelThread(Executor):
     """One thread for all work on pixels; what waits for it goes by its page's turn.
 
     Two would finish no sooner: between calls of a few microseconds each, they wait for each other's lock on
-    the interpreter, and that alone costs a third more CPU. Another core is another process's.
+    the interpreter, and that alone costs half as much CPU again. Another core is another process's.
     """
 
     def __init__(self) -> None:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.integration.test_triton import executed
 from worker import schemas
 from worker.bootstrap import local_source, local_store, open_pipeline
 from worker.embedded import EmbeddedTriton
@@ -22,7 +23,7 @@ CANCELLATIONS = 8
 
 def page(directory: Path) -> Job:
     """A small page with one line on a ground that only the network can fill."""
-    picture = np.random.default_rng(0).integers(0, 256, (50, 80, 3), np.uint8)
+    picture = np.random.default_rng(0).integers(0, 256, (17, 27, 3), np.uint8)
     picture = cv2.resize(picture, (320, 200), interpolation=cv2.INTER_CUBIC)
     cv2.putText(picture, "HX", (60, 110), cv2.FONT_HERSHEY_SIMPLEX, 1.5, (255, 255, 255), 4)
     cv2.imwrite(str(directory / "page.png"), picture)
@@ -36,7 +37,9 @@ def page(directory: Path) -> Job:
     return schemas.parse_job(json.dumps({**message, "glossary": {"降噪": "소음"}}).encode(), "ko")
 
 
-def settings(triton: EmbeddedTriton, directory: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(
+    triton: EmbeddedTriton, directory: Path, monkeypatch: pytest.MonkeyPatch, **more: str
+) -> Settings:
     environment = {
         "TRITON_URL": triton.url,
         "TRANSLATOR": "glossary",
@@ -44,8 +47,7 @@ def settings(triton: EmbeddedTriton, directory: Path, monkeypatch: pytest.Monkey
         "STORAGE": "local",
         "LOCAL_STORAGE_DIR": str(directory / "store"),
         "SPOOL_DIR": str(directory / "spool"),
-        # So small that patches wait in the spool.
-        "PIXEL_BUDGET": "64000",
+        **more,
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -61,12 +63,15 @@ def held() -> tuple[int, int]:
 async def test_a_cancelled_job_leaves_nothing_behind(
     triton: EmbeddedTriton, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen = settings(triton, tmp_path, monkeypatch)
+    # So small that patches wait in the spool.
+    chosen = settings(triton, tmp_path, monkeypatch, PIXEL_BUDGET="64000")
     (tmp_path / "spool").mkdir()
     loop = asyncio.get_running_loop()
     job = page(tmp_path)
     async with open_pipeline(chosen, local_source(chosen), local_store(chosen)) as pipeline:
+        sent = executed(triton).tiles
         await pipeline.run(job)
+        assert executed(triton).tiles == sent + 1, "there is a time when the job is with Triton"
         started = loop.time()
         await pipeline.run(job)
         whole, before = loop.time() - started, held()

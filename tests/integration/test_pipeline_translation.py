@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +17,12 @@ from worker.adapters.disk_spool import DiskSpool
 from worker.adapters.local_store import LocalSource, LocalStore
 from worker.budget import PixelBudget
 from worker.errors import InpainterUnavailable
+from worker.imaging import codec
 from worker.job import BlockStatus, Flag, Image, Job, JobStatus, Mask, Page, Result, SourceFormat
 from worker.pipeline import Means, Pipeline, PipelineOptions, Ports
 from worker.rendering.fonts import FontSet
 from worker.stages import ReadingOptions, show
+from worker.threads import PixelThread
 from worker.translation.desk import Desk, DeskOptions
 from worker.translation.glossary import Glossary
 from worker.translation.session import Translators
@@ -49,10 +50,10 @@ class Inpainter:
 class Bench:
     """A pipeline between a directory and a fake translator."""
 
-    def __init__(self, directory: Path, fonts: FontSet, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, directory: Path, fonts: FontSet, thread: PixelThread) -> None:
         self.translator, self.memory, self.inpainter = FakeTranslator(), FakeMemory(), Inpainter()
         self.desk = Desk(Translators(self.translator), DeskOptions(), memory=self.memory)
-        self._directory, self._fonts, self._threads = directory, fonts, threads
+        self._directory, self._fonts, self._thread = directory, fonts, thread
 
     async def run(self, poster: Poster, *, show_picture: bool = False, **glossary: str) -> Result:
         path = self._directory / "poster.png"
@@ -60,7 +61,7 @@ class Bench:
         spool = DiskSpool(self._directory / "spool")
         pipeline = Pipeline(
             Ports(LocalSource(1 << 26), self.inpainter, LocalStore(self._directory / "store")),
-            Means(self._fonts, self._threads, 8, PixelBudget(10**8), WaitingPatches(spool, 10**7), self.desk),
+            Means(self._fonts, self._thread, 8, PixelBudget(10**8), WaitingPatches(spool, 10**7), self.desk),
             PipelineOptions(
                 ReadingOptions(10**8, 0.5, show_picture),
                 "{request_id}/{image_id}.{target_language}.{extension}",
@@ -82,8 +83,8 @@ def fonts() -> FontSet:
 
 @pytest.fixture
 def bench(tmp_path: Path, fonts: FontSet) -> Iterator[Bench]:
-    with ThreadPoolExecutor(1) as threads:
-        yield Bench(tmp_path, fonts, threads)
+    with PixelThread() as thread:
+        yield Bench(tmp_path, fonts, thread)
 
 
 @pytest.fixture
@@ -162,6 +163,23 @@ async def test_what_is_too_long_is_asked_for_once_more(bench: Bench, fonts: Font
     assert again.usage is not None
     assert again.usage.input_tokens == 0
     assert again.blocks[0].translation == "무료 반품"
+
+
+async def test_a_page_is_decoded_once(bench: Bench, fonts: FontSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though it is shown to the translator, masked, and typeset twice."""
+    decode, decoded = codec.decode, []
+
+    def counted(payload: bytes, *, max_pixels: int) -> Page:
+        decoded.append(payload)
+        return decode(payload, max_pixels=max_pixels)
+
+    monkeypatch.setattr(codec, "decode", counted)
+    poster = Poster.plain(150, 60, fonts)
+    poster.write(["包邮退换"], 10, 42, 32)
+    bench.translator.say = lambda block: "무료 반품" if "translation" in block else LONG
+    result = await bench.run(poster, show_picture=True)
+    assert {"decode", "mask", "render", "shorten"} <= result.timings_ms.keys()
+    assert len(decoded) == 1
 
 
 async def test_a_job_that_fails_elsewhere_never_pays_twice(bench: Bench, poster: Poster) -> None:

@@ -7,11 +7,12 @@ import shutil
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pytest
 from structlog.testing import capture_logs
+from tritonclient.grpc import InferenceServerClient
 
 from worker.adapters.triton import TritonInpainter, TritonOptions
 from worker.embedded import MODEL_REPOSITORY, EmbeddedTriton, free_port
@@ -62,10 +63,12 @@ async def test_a_size_nobody_serves_is_an_error(inpainter: TritonInpainter) -> N
         await inpainter.inpaint(*tile(64))
 
 
-async def test_check_sends_a_real_tile(inpainter: TritonInpainter) -> None:
+async def test_check_sends_a_real_tile(triton: EmbeddedTriton, inpainter: TritonInpainter) -> None:
+    before = executed(triton)
     with capture_logs() as logs:
         for _ in range(2):
             assert (await inpainter.check()).startswith("Triton serves ")
+    assert executed(triton).tiles == before.tiles + 1, "the second leans on the first"
     told = [line["event"] for line in logs]
     assert told.count("triton.models") == 1, "each readiness check would say it again"
 
@@ -89,6 +92,9 @@ async def test_wrong_answers_and_dead_requests_are_told_apart(tmp_path: Path) ->
     with EmbeddedTriton(tmp_path) as server:
         inpainter = TritonInpainter(TritonOptions(server.url, timeout_seconds=1.0))
         image, mask = np.zeros((size, size, 3), np.uint8), np.zeros((size, size, 1), np.uint8)
+        for _ in range(2):  # a wrong answer proves nothing: the next check asks again
+            with pytest.raises(ModelError):
+                await inpainter.check()
         assert await inpainter.tile_sizes() == (size,)
         for first, error in ((1, ModelError), (2, ModelError), (3, InpainterUnavailable)):
             image[0, 0, 0] = first
@@ -151,3 +157,20 @@ def regions() -> list[str]:
     """What this process has mapped; others on this machine have theirs."""
     mapped = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines()}
     return [path for path in mapped if "operate-tiles-" in path]
+
+
+class Executed(NamedTuple):
+    """What a server has done since its start."""
+
+    tiles: int
+    batches: int
+
+
+def executed(server: EmbeddedTriton) -> Executed:
+    """By the server's own count, over all its models."""
+    client = InferenceServerClient(server.url)
+    models = client.get_inference_statistics().model_stats
+    client.close()
+    return Executed(
+        sum(model.inference_count for model in models), sum(model.execution_count for model in models)
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -16,6 +15,7 @@ from worker.imaging.tiles import Tile
 from worker.job import Image, Mask, TextLine
 from worker.report import Stopwatch
 from worker.stages import open_page
+from worker.threads import PixelThread
 from worker.waiting import WaitingPatches
 
 PLACES = 2
@@ -53,8 +53,8 @@ async def test_no_more_tiles_are_cut_than_have_a_place(tmp_path: Path) -> None:
     payload, lines = textured_strip(8)
     opened = open_page(payload, lines, 10**7, 0.5)
     inpainter, spool = CountingInpainter(), DiskSpool(tmp_path)
-    with ThreadPoolExecutor(2) as threads:
-        eraser = Eraser(inpainter, PLACES, threads, WaitingPatches(spool, 10**7))
+    with PixelThread() as thread:
+        eraser = Eraser(inpainter, PLACES, thread, WaitingPatches(spool, 10**7))
         translating = asyncio.create_task(asyncio.sleep(0))
         erased = await eraser.erase(opened, Stopwatch(), translating)
     spool.close()

@@ -162,23 +162,22 @@ class TritonInpainter:
             (slots.give_back if answered else slots.abandon)(slot)
 
     def _check_answer(self, reply: Any, shape: tuple[int, ...]) -> None:
-        """The server delivers a wrong shape as a success."""
+        """Note that a tile went through; the server delivers a wrong shape as a success."""
         output = reply.get_output(_INPAINTED)
         if output is None or list(output.shape) != [1, *shape] or output.datatype != "UINT8":
             raise ModelError(f"{self._models.get(shape[0])} answered with no uint8 tile of {shape[0]} px")
+        self._answered_at = time.monotonic()
 
     async def _infer(self, size: int, inputs: list[InferInput], output: InferRequestedOutput) -> Any:
         model = self._models.get(size)
         if model is None:
             raise InpainterUnavailable("Triton went away")
         with metrics.TRITON_SECONDS.time():
-            reply = await self._call(
+            return await self._call(
                 self._client.infer(
                     model, inputs, outputs=[output], client_timeout=self._options.timeout_seconds
                 )
             )
-        self._answered_at = time.monotonic()
-        return reply
 
     async def _open_slots(self, size: int) -> TileSlots | None:
         """The slots for a size, made and registered at its first tile; None where memory is not shared."""

@@ -196,7 +196,7 @@ class _Slices:
 
 
 def _merged(windows: list[Window], page: Box, options: PlanOptions) -> list[Window]:
-    """Windows of different clusters that fit one of them together become one."""
+    """Windows that fit one of them together become one."""
     apart: list[Window] = []
     for window in sorted(windows, key=lambda window: window.box.top):
         for place, other in enumerate(apart):

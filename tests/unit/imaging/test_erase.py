@@ -257,12 +257,6 @@ def test_regions_must_match_their_blocks() -> None:
     assert (nothing.fills, len(nothing.tiles), nothing.routes) == ((), 0, {})
 
 
-def test_a_page_of_thirty_thousand_rows_costs_what_its_text_costs() -> None:
-    strip = np.tile(scene(64, 600), (50, 1, 1))
-    prepared = planned(strip, Box(10, 50, 50, 70), Box(10, 29_900, 50, 29_930))
-    assert [tile.size for tile in prepared.tiles] == [256, 256]
-
-
 def test_bad_boxes_are_erased_as_far_as_they_hold_text() -> None:
     page = flat(300, 200)
     page, text = inked(page, 30, 40)

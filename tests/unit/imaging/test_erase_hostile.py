@@ -2,19 +2,52 @@
 
 from __future__ import annotations
 
+import time
 import tracemalloc
 
 import numpy as np
 import pytest
 
 from tests.unit.imaging.pages import block_of, line
-from tests.unit.imaging.test_erase import plate_of
+from tests.unit.imaging.test_erase import planned, plate_of, scene
 from tests.unit.imaging.test_pattern import stripes
 from worker.imaging.plan import Hole, PlanOptions, Route
 from worker.imaging.preprocess import prepare
 from worker.imaging.quads import line_labels, surroundings
 from worker.imaging.windows import plan_windows
-from worker.job import Box, Region
+from worker.job import Box, Image, Region
+
+
+def test_a_page_of_thirty_thousand_rows_costs_what_its_text_costs() -> None:
+    strip = np.tile(scene(600, 600), (50, 1, 1))
+    costs = []
+    for page, low in ((strip[:600].copy(), 500), (strip, 29_900)):
+        boxes = Box(10, 50, 50, 70), Box(10, low, 50, low + 30)
+        assert [tile.size for tile in planned(page, *boxes).tiles] == [256, 256]
+        costs.append((cpu_of(page, *boxes), memory_of(page, *boxes)))
+    (short_cpu, short_memory), (long_cpu, long_memory) = costs
+    assert long_cpu < 2 * short_cpu  # to sum up the strip's pixels takes as long as both lines twice
+    assert long_memory < 1.1 * short_memory
+
+
+def cpu_of(page: Image, *boxes: Box) -> float:
+    """Seconds for planning a page and cutting its tiles; the best of several, as others are at work here."""
+    tries = []
+    for _ in range(5):
+        started = time.thread_time()
+        list(planned(page, *boxes).tiles)
+        tries.append(time.thread_time() - started)
+    return min(tries)
+
+
+def memory_of(page: Image, *boxes: Box) -> int:
+    """The most bytes that the same takes beside the page."""
+    tracemalloc.start()
+    try:
+        list(planned(page, *boxes).tiles)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def test_lines_of_a_long_paragraph_are_told_apart_in_little_memory() -> None:

@@ -15,7 +15,8 @@ from worker.job import Box
 
 SIZES = (256, 512)
 OPTIONS = PlanOptions()
-CONTEXT = OPTIONS.context
+#: Px of page that the network must see beside ink.
+CONTEXT = 64
 
 
 def hole_of(box: Box, number: int = 0, gap: int = 0) -> Hole:
@@ -115,6 +116,30 @@ def test_small_lines_share_small_windows() -> None:
     assert [window.size for window in solid] == [256, 256]  # one cut through ink is worth half a large window
     long = plan_windows([hole_of(Box(200, 500, 560, 530))], page, SIZES, OPTIONS)
     assert [window.size for window in long] == [512]  # two are not
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_fits_a_window_only_without_its_context_is_cut(size: int) -> None:
+    page = Box(0, 0, 1000, 1000)
+    for wide, tiles in ((size - 128, 1), (size - 127, 2), (size - 40, 2)):
+        holes = [hole_of(Box(200, 500, 200 + wide, 530))]
+        windows = plan_windows(holes, page, (size,), OPTIONS)
+        assert len(windows) == tiles
+        assert_covered(holes, windows, page)
+        at_the_edge = [hole_of(Box(0, 0, wide + 64, 30))]  # there is nothing beyond it to be seen
+        windows = plan_windows(at_the_edge, page, (size,), OPTIONS)
+        assert len(windows) == tiles
+        assert_covered(at_the_edge, windows, page)
+
+
+def test_a_window_that_another_has_room_for_is_saved() -> None:
+    """The lower label was to share the upper one's window until two small ones cost less."""
+    page = Box(0, 0, 1000, 1000)
+    boxes = [Box(760, 140, 880, 180), Box(840, 460, 900, 490), Box(600, 630, 860, 660)]
+    holes = [hole_of(box, number) for number, box in enumerate(boxes)]
+    windows = plan_windows(holes, page, SIZES, OPTIONS)
+    assert_covered(holes, windows, page)
+    assert [(window.size, len(window.holes)) for window in windows] == [(256, 1), (512, 2)]
 
 
 @pytest.mark.parametrize("size", [(640, 20_000), (20_000, 640)])
