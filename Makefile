@@ -41,7 +41,7 @@ help:
 	@echo "make bench-translation calls, tokens and time of the translator                       1 min"
 	@echo "make bench-queue       jobs a second through Redis                                    5 min"
 	@echo "make bench-transport   tiles to Triton: gRPC against shared memory                    2 min"
-	@echo "make bench-model       the compact model in several runtimes                          5 min"
+	@echo "make bench-model       LaMa of big-lama's size in several runtimes                          5 min"
 	@echo "make chaos             every fault on real servers, then a soak (JOBS=3000 SEED=1)    30 min"
 	@echo "make audit             known weaknesses of what the image installs                    1 min"
 	@echo "make constraints       pins anew what the image installs                              1 min"

@@ -25,6 +25,7 @@ from tests.unit.test_deploy_compose import options
 from worker.cli import app
 
 README = (ROOT / "README.md").read_text()
+RESULTS = (ROOT / "benchmarks/RESULTS.md").read_text()
 ENVIRONMENT = (ROOT / ".env.example").read_text().partition("# The rest is for docker-compose.yml alone.")[0]
 
 
@@ -91,6 +92,9 @@ def test_the_sizes_of_a_fleet_add_up() -> None:
     kept = sum(float(sums[name]) for name in wanted if name.startswith("Redis"))
     assert kept + waiting < int(re.findall(r"REDIS_MAXMEMORY=(\d+)gb", section)[0])
     assert re.findall(r"takes ([\d.]+) s of the worker's CPU", README) == [f"{measured['C']:g}"]
+    (burst,) = re.findall(r"^\| 1 \| burst \|.* ([\d.]+) \|$", RESULTS, re.M)
+    (tiles,) = re.findall(r"^([\d.]+) tiles a job, ", RESULTS, re.M)
+    assert (measured["C"], measured["N"]) == (round(float(burst), 2), float(tiles))
 
 
 def test_the_readme_is_short() -> None:
@@ -282,3 +286,14 @@ def _check_worker(words: list[str]) -> None:
         context = click.Context(command, parent=context, info_name=name)
     known = {flag for parameter in command.get_params(context) for flag in parameter.opts}
     assert {word for word in arguments if word.startswith("--")} <= {*known, "--help"}
+
+
+def test_every_measurement_says_of_which_commit_it_is() -> None:
+    """Numbers without one cannot be taken again; the machine stands once, above all of them."""
+    head, *sections = re.split(r"^## ", RESULTS, flags=re.MULTILINE)
+    assert "Machine: " in head
+    measured = [section for section in sections if re.search(r"^\|[ :|-]+\|$", section, re.MULTILINE)]
+    assert measured
+    assert not [
+        section.splitlines()[0] for section in measured if not re.search(r"\bcommit [0-9a-f]{7}\b", section)
+    ]
