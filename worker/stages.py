@@ -96,7 +96,7 @@ class Rendered:
     sheet: Sheet | None = None
     #: Translations that had to be set below the legible size, or could not be set.
     too_long: tuple[TooLong, ...] = ()
-    #: What rendering other translations of the same blocks need not measure again.
+    #: What rendering shorter translations need not measure again; None where no block asks for one.
     measured: MeasuredPage | None = None
     #: By block id, the characters that no font has and that were left out.
     missing: Mapping[int, str] = field(default_factory=dict)
@@ -234,7 +234,7 @@ def _with_findings(rendered: Rendered, typesetting: Typeset) -> Rendered:
         rendered,
         translations=typesetting.translations,
         too_long=typesetting.too_long,
-        measured=typesetting.measured,
+        measured=typesetting.measured if typesetting.too_long else None,
         missing={each.block_id: each.missing for each in typesetting.outcomes if each.missing},
     )
 

@@ -105,3 +105,17 @@ def test_a_line_the_engine_was_unsure_of_stays_and_is_not_masked(poster: Poster)
     assert [block.text for block in opened.chosen] == ["新品上市"]
     assert [block.text for block in opened.kept] == ["Air X5 Pro", "限时特惠"]
     assert [block.id for block in opened.blocks] == [0, 1, 2]
+
+
+def test_what_was_measured_is_kept_only_for_shorter_translations(poster: Poster, fonts: FontSet) -> None:
+    opened, payload = opened_poster(poster)
+    regions, prepared = mask_page(opened, (256,))
+    erased = Erased(regions, prepared.fills)
+    answers = answered(opened, *[BlockStatus.TRANSLATED] * 2)
+    fits = render(opened, erased, answers, fonts, "ko", payload)
+    assert (fits.too_long, fits.measured) == ((), None)
+    answers[0] = replace(answers[0], text="아주 긴 설명 " * 60)
+    refused = render(opened, erased, answers, fonts, "ko", payload)
+    assert refused.too_long
+    again = render(opened, erased, answers, fonts, "ko", payload, refused)
+    assert again.measured is refused.measured is not None
