@@ -100,11 +100,12 @@ def _badge(scene: Scene, colour: Image, inset: int) -> Mask | None:
     levels = ground.sheet(colour, scene.crop.width, scene.crop.height)
     alike = cast("Mask", cv2.inRange(ground.departure(scene.pixels, levels), 0, _NEAR))
     count, labels = parts(alike)
-    points = cv2.findNonZero(those(counted(labels, both(alike, rim), count) > 0, labels))
-    if points is None:
+    around = those(counted(labels, both(alike, rim), count) > 0, labels)
+    outlines, _ = cv2.findContours(around, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if not outlines:
         return None
     area = np.zeros_like(rim)
-    cv2.fillConvexPoly(area, cv2.convexHull(points), 255)
+    cv2.fillConvexPoly(area, cv2.convexHull(np.concatenate(outlines)), 255)
     if cv2.countNonZero(both(area, scene.inside)) < _UNDER * cv2.countNonZero(scene.inside):
         return None
     px = _TIGHT * scene.text_height
