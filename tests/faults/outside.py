@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import sys
 import urllib.request
@@ -22,7 +23,26 @@ _PROJECT = Path(__file__).resolve().parents[2]
 BUCKET = "pictures"
 
 
-class LockedRedis(EmbeddedRedis):
+class ServedRedis(EmbeddedRedis):
+    """A Redis that starts as in the compose file."""
+
+    @property
+    def append_only_file(self) -> Path:
+        """Where it logs its writes (Redis 7 has a folder of them)."""
+        return max(self._directory.rglob("*.aof"), key=lambda path: path.stat().st_size)
+
+    def _command(self, directory: Path) -> tuple[Sequence[str | Path], dict[str, str]]:
+        (server, *options), environment = super()._command(directory)
+        tools = directory / "bin"
+        tools.mkdir(exist_ok=True)
+        for name in ("redis-server", "redis-check-aof"):  # one binary, whatever it is called
+            if not (tools / name).exists():
+                (tools / name).symlink_to(server)
+        path = f"{tools}:{os.environ['PATH']}"
+        return ["sh", _PROJECT / "deploy/redis/start.sh", *options], {**environment, "PATH": path}
+
+
+class LockedRedis(ServedRedis):
     """A Redis that wants a password and forgets nothing it has answered for (everysec may, two seconds)."""
 
     def __init__(self, password: str) -> None:
@@ -32,11 +52,6 @@ class LockedRedis(EmbeddedRedis):
     def client(self) -> redis.Redis:
         """To the server itself, past any proxy."""
         return redis.Redis(port=self.port, password=self._password, socket_timeout=10)
-
-    @property
-    def append_only_file(self) -> Path:
-        """Where it logs its writes (Redis 7 has a folder of them)."""
-        return max(self._directory.rglob("*.aof"), key=lambda path: path.stat().st_size)
 
     def _is_ready(self) -> bool:
         with self.client() as client:

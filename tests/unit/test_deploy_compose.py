@@ -18,7 +18,8 @@ from moto.server import ThreadedMotoServer
 
 from tests.deployment import DOCKERFILE, FILES, exports, flags, load, merge, mounts, seen, stages
 from tests.documents import ROOT, commands
-from worker.embedded import EmbeddedRedis, EmbeddedTriton, free_port, has_triton
+from tests.faults.outside import ServedRedis
+from worker.embedded import EmbeddedTriton, free_port, has_triton
 from worker.settings import QueueSettings, Settings
 
 
@@ -239,8 +240,10 @@ def test_monitoring_finds_its_files(stack: Any) -> None:
 
 
 def test_redis_understands_its_command() -> None:
-    arguments = [str(part) for part in load(FILES[0])["services"]["redis"]["command"][1:]]
-    with EmbeddedRedis(*arguments) as server, redis.Redis.from_url(server.url) as client:
+    service = load(FILES[0])["services"]["redis"]
+    shell, script, *arguments = service["command"]
+    assert (shell, seen(service, script)) == ("sh", ROOT / "deploy/redis/start.sh")
+    with ServedRedis(*map(str, arguments)) as server, redis.Redis.from_url(server.url) as client:
         kept: dict[str, str] = client.config_get("append*") | client.config_get("maxmemory*")
         assert kept["appendonly"] == "yes"
         assert kept["maxmemory-policy"] == "noeviction"
