@@ -21,9 +21,9 @@ _OUTLINES, _DEEPEST = 4, 0.2
 _STEPS = np.linspace(0, 1, 48, endpoint=False, dtype=np.float32)[:, None]
 #: So much of a rim has its colour, within so many levels; the line's surroundings are so many levels off it.
 _ONE_COLOUR, _NEAR, _APART = 0.6, 12.0, 24.0
-#: It reaches under so much of the line's box, ends so near to it (share of the text's height), and has its
-#: colour all along so much of its own rim: outlines of letters do not.
-_UNDER, _TIGHT, _ALL_ALONG = 0.8, 0.45, 0.7
+#: It reaches under so much of the line but its outermost, ends so near to its box (share of the text's
+#: height), and has its colour all along so much of its own rim: outlines of letters do not.
+_UNDER, _TIGHT, _ALL_ALONG = 0.98, 0.45, 0.7
 #: Share of it that may be farther off all the same.
 _BEYOND = 0.03
 #: Most noise of a badge that is filled with its colour, in levels, and how far those of one block may differ.
@@ -106,12 +106,17 @@ def _badge(scene: Scene, colour: Image, inset: int) -> Mask | None:
         return None
     area = np.zeros_like(rim)
     cv2.fillConvexPoly(area, cv2.convexHull(np.concatenate(outlines)), 255)
-    if cv2.countNonZero(both(area, scene.inside)) < _UNDER * cv2.countNonZero(scene.inside):
+    deep = -_DEEPEST * scene.text_height
+    core = filled([grown(scene.quad, deep, deep, scene.frame)], scene.crop)
+    if cv2.countNonZero(both(area, core)) < _UNDER * cv2.countNonZero(core):
         return None
     px = _TIGHT * scene.text_height
     near = filled([grown(quad, px, px) for quad in scene.neighbours.own], scene.crop)
-    if cv2.countNonZero(less(area, near)) > _BEYOND * cv2.countNonZero(area):
+    farther = less(area, near)
+    if cv2.countNonZero(farther) > _BEYOND * cv2.countNonZero(area):
         return None
+    if farther[[0, -1]].any() or farther[:, [0, -1]].any():
+        return None  # nobody sees where it ends
     edge = less(area, cast("Mask", cv2.erode(area, square(2), borderValue=0)))
     if cv2.countNonZero(both(edge, alike)) < _ALL_ALONG * cv2.countNonZero(edge):
         return None

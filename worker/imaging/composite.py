@@ -92,6 +92,7 @@ def feathered(mask: Mask, feather: int) -> NDArray[np.uint8]:
 
     The page's edge is no edge of the mask: nothing fades there.
     """
-    depth = cv2.distanceTransform((mask > 0).astype(np.uint8), cv2.DIST_L2, 3)
+    # of 3 x 3 px it would fall short of whole px: ink would show through where it should be covered
+    depth = cv2.distanceTransform((mask > 0).astype(np.uint8), cv2.DIST_L2, 5)
     faded = np.minimum(depth, feather + 1) * (255 / (feather + 1))
     return np.asarray(np.rint(faded), np.uint8)

@@ -37,6 +37,8 @@ _CERTAIN, _STILL_BOLD = 0.8, 0.95
 #: Shapes count where they take at least this share of the line, and of its ring as much departs from the
 #: surface by so many levels.
 _LEAST_SHAPED, _LEAST_AROUND, _SHAPE = 0.05, 0.03, 10.0
+#: Share of the contrast by which grain alone may darken an opening.
+_RUN_TOGETHER = 0.2
 #: Pixels that tell a colour.
 _COUNTED = 1000
 #: A share of the deviation from the surface that grain leaves where shapes are the rest of it.
@@ -75,7 +77,7 @@ def with_shapes(scene: Scene, surface: Ground, ring: Mask, area: Mask, options: 
         return None
     contrast = contrast_of(surface.departure, scene.inside)
     certain = both(beyond(surface.departure, _CERTAIN * contrast), scene.inside)
-    plain = _opened(scene, surface.plain, certain, ring)
+    plain = _opened(scene, surface.plain, certain, ring, contrast)
     departure = ground.departure(scene.pixels, plain)
     bold = beyond(departure, options.seed * contrast)
     if cv2.countNonZero(both(certain, bold)) < _STILL_BOLD * cv2.countNonZero(certain):
@@ -95,7 +97,7 @@ def with_shapes(scene: Scene, surface: Ground, ring: Mask, area: Mask, options: 
     return Ground(plain, departure, sigma, faint, shaped=True)
 
 
-def _opened(scene: Scene, plain: Image, certain: Mask, ring: Mask) -> Image:
+def _opened(scene: Scene, plain: Image, certain: Mask, ring: Mask, contrast: int) -> Image:
     """The crop without what is thinner than strokes are, and lighter or darker as the ink is."""
     columns, rows = some_of(certain, _COUNTED)
     off = scene.pixels[rows, columns].astype(np.int16) - plain[rows, columns]
@@ -103,7 +105,11 @@ def _opened(scene: Scene, plain: Image, certain: Mask, ring: Mask) -> Image:
     darker = np.append(np.where(lighter, 0.0, 255.0), 0.0)
     calm = cv2.absdiff(cv2.medianBlur(scene.pixels, _GRAIN), darker)  # the ink light in all channels
     element = square(int(np.ceil(_HALF_STROKE * scene.text_height)) + 1)
-    opened = cv2.absdiff(cv2.morphologyEx(calm, cv2.MORPH_OPEN, element), darker)
+    opened = cv2.morphologyEx(calm, cv2.MORPH_OPEN, element)
+    # a letter of many strokes that the median has run together is no light
+    raw = cv2.morphologyEx(cv2.absdiff(scene.pixels, darker), cv2.MORPH_OPEN, element)
+    run_together = cv2.subtract(opened, raw) > _RUN_TOGETHER * contrast
+    opened = cv2.absdiff(np.where(run_together, raw, opened), darker)
     columns, rows = some_of(ring, _COUNTED)
     # an opening keeps to the lower side of the grain
     lower = np.median(scene.pixels[rows, columns].astype(np.int16) - opened[rows, columns], axis=0)

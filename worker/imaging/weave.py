@@ -226,8 +226,18 @@ def tried(
     worst = ground.quantile(around[:, 0] / np.maximum(around[:, 1], floor), 0.98)
     if worst > options.most_wrong_anywhere:
         return float("inf"), told
-    mine, others = errors[band].mean(axis=0).tolist()
-    return mine / max(others, options.harmless * variance, unseen), told
+    between = _between(band, hole[near], 2 * text_height)
+    varied = float(few[between].var())  # what one colour leaves: where a bar ends close by, both know less
+    mine, others = errors[between].mean(axis=0).tolist()
+    return mine / max(min(others, varied), options.harmless * variance, unseen), told
+
+
+def _between(band: NDArray[np.bool_], hole: Mask, least: int) -> NDArray[np.bool_]:
+    """What lies between the pieces of ink, where that is enough: past them a bar may end."""
+    between = np.zeros_like(band)
+    inner = ink_box(hole).slices
+    between[inner] = band[inner]
+    return between if np.count_nonzero(between) >= least else band
 
 
 def _local_mean(pairs: Floats, valid: NDArray[np.bool_], side: int) -> Floats:
