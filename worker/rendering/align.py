@@ -14,6 +14,8 @@ from worker.rendering.ink import BESIDE, Ink
 
 #: Edges agree within this many em.
 _AGREES = 0.45
+#: Middles that differ by no more em are meant to be one where both edges differ by twice that.
+_HAIR = 0.1
 #: Blocks further apart than this many em are no witnesses for one another.
 _WITNESS = 6.0
 #: What the page's margins and its middle count beside a neighbour's vote of 1, and what texts of another
@@ -25,13 +27,16 @@ _PANEL = 5.0
 #: ... if the gaps to its left and right differ by no more em, or by this share of their sum.
 _PANEL_OFF, _PANEL_OFF_SHARE = 0.35, 0.12
 #: Votes for its left edge, and those of texts of another width, from which on a text is a row of a list,
-#: whatever stands beside it.
+#: whatever stands beside it; for its middle, a row of a centred one.
 _LISTED, _TELLING = 0.4, 0.05
 #: Texts that make a row, em that their middles may lie apart in height, and em by which the spacing of their
 #: left edges may be more even than that of their middles.
 _ROW, _SAME_ROW, _EVENLY = 3, 0.35, 0.2
-#: Flush left unless something else has clearly more votes: equal lines share all their edges.
-_CLEARLY = 1.15
+#: Flush left unless something else has clearly more votes: so many times as many, since equal lines share all
+#: their edges, and so many beyond that, since any two edges may agree by chance.
+_CLEARLY, _CHANCE = 1.15, 0.16
+#: Degrees from which on a line that shares no edge is a stamp or a ribbon, which is centred.
+_TILTED = 4.0
 
 
 class Alignment(StrEnum):
@@ -67,16 +72,15 @@ def infer_alignment(
     votes, telling = _votes(ink, extents)
     if votes[0] >= _LISTED and telling[0] > max(_TELLING, 1.5 * telling[1]):
         return Alignment.LEFT
-    if _is_of_even_row(ink, extents):
+    if _is_of_even_row(ink, extents, margin, width):
         return Alignment.CENTRE
     left, right = around.gaps(_PANEL * ink.size)
+    bounded = max(left, right) < _PANEL * ink.size
     off = ink.axis - ink.rect.centre[0]
     left, right = left + off, right - off
-    if max(left, right) < _PANEL * ink.size and abs(left - right) <= max(
-        _PANEL_OFF * ink.size, _PANEL_OFF_SHARE * (left + right)
-    ):
+    if bounded and abs(left - right) <= max(_PANEL_OFF * ink.size, _PANEL_OFF_SHARE * (left + right)):
         return Alignment.CENTRE
-    return _of_votes(ink, votes, margin, width)
+    return _of_votes(ink, votes, telling, margin, width)
 
 
 def _edges(rect: Rect) -> tuple[float, float, float]:
@@ -90,7 +94,7 @@ def _of_lines(ink: Ink) -> Alignment | None:
     edges = np.array([(*_edges(line.rect), line.axis) for line in ink.lines])
     left, middle, right, axis = (edges.max(axis=0) - edges.min(axis=0)) / ink.size
     centre = min(middle, axis)
-    if left <= _AGREES:
+    if left <= _AGREES and not (centre < _HAIR < 2 * _HAIR < min(left, right)):
         return Alignment.LEFT
     if centre <= 2 * _AGREES and centre < right:
         return Alignment.CENTRE
@@ -103,19 +107,39 @@ def _edges_in(extents: NDArray[np.float64], ink: Ink) -> NDArray[np.float64]:
     return np.stack([left, (left + right) / 2, right], axis=1)
 
 
-def _is_of_even_row(ink: Ink, extents: NDArray[np.float64]) -> bool:
-    """Whether it stands in a row of texts whose middles are as evenly spaced as their left edges, or more."""
+def _is_of_even_row(ink: Ink, extents: NDArray[np.float64], margin: float, width: int) -> bool:
+    """Whether it stands in a row of texts whose middles are as evenly spaced as their left edges, or more.
+
+    Texts of equal length have both: then what stands above and below, or the page's margin, tells.
+    """
     if len(ink.lines) > 1:
         return False
     tops, bottoms = extents[:, 1], extents[:, 3]
     beside = np.abs((tops + bottoms) / 2 - ink.rect.centre[1]) <= _SAME_ROW * ink.size
     ratio = (bottoms - tops) / (ink.rect.height + 2 * BESIDE * ink.size)
-    row = extents[beside & (ratio >= 1 / _OTHER_SIZE) & (ratio <= _OTHER_SIZE)]
-    if len(row) + 1 < _ROW:
+    beside &= (ratio >= 1 / _OTHER_SIZE) & (ratio <= _OTHER_SIZE)
+    if np.count_nonzero(beside) + 1 < _ROW:
         return False
-    edges = np.sort(np.vstack([_own_edges(ink), _edges_in(row, ink)]), axis=0)
+    edges = np.sort(np.vstack([_own_edges(ink), _edges_in(extents[beside], ink)]), axis=0)
     left, middle, _ = np.ptp(np.diff(edges, axis=0), axis=0) / ink.size
-    return bool(middle <= min(_AGREES, left + _EVENLY))
+    if middle > min(_AGREES, left + _EVENLY):
+        return False
+    return bool(middle < left - _EVENLY) or not _starts_flush(ink, edges, extents[~beside], margin, width)
+
+
+def _starts_flush(
+    ink: Ink, edges: NDArray[np.float64], others: NDArray[np.float64], margin: float, width: int
+) -> bool:
+    """Whether a row of texts with these edges, (N, 3), starts where the others, or the page's margin, do."""
+    near = _AGREES * ink.size
+    before, after = edges[0, 0], width - edges[-1, 2]
+    if ink.frame.is_page and abs(before - margin) <= near / 2 and abs(before - after) > near:
+        return True
+    gaps = np.maximum(others[:, 1] - ink.rect.bottom, ink.rect.top - others[:, 3])
+    witnesses = _edges_in(others[gaps <= _WITNESS * ink.size], ink)
+    shared = np.abs(edges[:, None, :2] - witnesses[None, :, :2]) <= near
+    flush, centred = shared[..., 0] & ~shared[..., 1], shared[..., 1] & ~shared[..., 0]
+    return bool(flush.any(axis=1).sum() > max(centred.any(axis=1).sum(), 1))
 
 
 def _own_edges(ink: Ink) -> NDArray[np.float64]:
@@ -142,14 +166,22 @@ def _votes(ink: Ink, extents: NDArray[np.float64]) -> tuple[NDArray[np.float64],
     return votes.sum(axis=0), (votes * (1 - agreement[:, [1, 0, 1]])).sum(axis=0)
 
 
-def _of_votes(ink: Ink, votes: NDArray[np.float64], margin: float, width: int) -> Alignment:
+def _of_votes(
+    ink: Ink, votes: NDArray[np.float64], telling: NDArray[np.float64], margin: float, width: int
+) -> Alignment:
     """The edge most witnesses share, the page's margins and its middle among them."""
     if ink.frame.is_page:
         page = np.array([margin, width / 2, width - margin])
         worth = np.array([_MARGIN_VOTE, _MIDDLE_VOTE, _MARGIN_VOTE])
-        agreement = 1 - np.abs(_own_edges(ink) - page) / (_AGREES * ink.size)
+        own = _own_edges(ink)
+        own[0], own[2] = max(own[0], margin), min(own[2], width - margin)  # beyond a margin is at it
+        agreement = 1 - np.abs(own - page) / (_AGREES * ink.size)
         votes = votes + worth * np.clip(agreement, 0, None) ** 2  # a near miss is no margin
     left, centre, right = votes
-    if max(centre, right) <= _CLEARLY * left or not votes.any():
+    if abs(ink.frame.angle) >= _TILTED and left <= max(centre, _CHANCE) >= right and len(ink.lines) == 1:
+        return Alignment.CENTRE
+    if centre >= max(left, right, _LISTED) and telling[1] > max(_CHANCE, 2 * telling[0]):
+        return Alignment.CENTRE
+    if max(centre + _CHANCE / 2, right) <= _CLEARLY * left + _CHANCE:
         return Alignment.LEFT
     return Alignment.CENTRE if centre >= right else Alignment.RIGHT

@@ -52,6 +52,8 @@ _EXTRA_LINE_OF_ONE, _EXTRA_LINE, _EXTRA_LINE_OF_COLUMN = 0.22, 0.05, 0.03
 _HORIZONTAL_FITS, _STACKED_PITCH, _STACKED = 0.5, 1.05, 0.2
 #: What centred lines cost that are all empty beside their widest.
 _RAGGED = 0.15
+#: What a size costs below the legible one, for each share of that that it lacks.
+_ILLEGIBLE = 0.5
 #: A setting with this score need not be bettered.
 _GOOD = 0.985
 _FLAW = {Strength.FREE: 0.0, Strength.WEAK: 0.04, Strength.LAST_RESORT: 0.3}
@@ -167,9 +169,11 @@ def _source_pitch(ink: Ink) -> float:
 class _Terms:
     """What any setting of a block is measured by."""
 
-    #: Sizes (px) that none exceeds and none falls below.
+    #: Sizes (px) that none exceeds and none falls below, and the least legible one (0 for vertical text,
+    #: whose further lines cost little anyway).
     size: float
     least: float
+    legible: float
     #: Lines of the source, and the most that a setting has.
     sources: int
     most_lines: int
@@ -180,6 +184,10 @@ class _Terms:
     centred: bool
     slant: float
 
+    def illegible(self, size: float) -> float:
+        """Which share of the least legible size a size lacks."""
+        return 1 - size / self.legible if size < self.legible else 0.0
+
     @classmethod
     def of(cls, candidate: Candidate, source_size: float, options: LayoutOptions) -> _Terms:
         """The terms of one block."""
@@ -188,6 +196,7 @@ class _Terms:
         return cls(
             source_size,
             options.least(source_size),
+            0.0 if candidate.ink.vertical else options.floor(source_size),
             sources,
             sources + options.most_extra_lines,
             _EXTRA_LINE_OF_COLUMN if candidate.ink.vertical else extra,
@@ -216,6 +225,7 @@ def _fits_in(
             if size >= terms.least and size > roomy:  # squeezed for nothing otherwise
                 roomy = size
                 flaws = cost + terms.extra * max(0, lines - terms.sources) + squeezed
+                flaws += _ILLEGIBLE * terms.illegible(size)
                 if _is_bettered(known, size, flaws):
                     continue
                 if terms.centred and lines > 1:

@@ -172,7 +172,7 @@ class Neighbourhood:
         return _Seen(Strip.of(pixels, low, high), reach, covered)
 
     def _on_page(self, covered: Rect, count: int, sideways: bool) -> NDArray[np.bool_]:
-        """Which columns (or rows) lie wholly on the page; only a tilted rectangle can leave it."""
+        """Which columns (or rows) lie within the page's margins; only a tilted rectangle can leave them."""
         if self.frame.is_page:
             return np.ones(count, bool)
         along = np.arange(count) + 0.5
@@ -182,7 +182,8 @@ class Neighbourhood:
             across = np.full(count, end)
             points = [covered.left + along, across] if sideways else [across, covered.top + along]
             x, y = self.frame.to_page(np.stack(points, axis=1)).T
-            inside &= (x >= 0) & (y >= 0) & (x <= self.plate.shape[1]) & (y <= self.plate.shape[0])
+            inside &= (x >= self.margin) & (x <= self.plate.shape[1] - self.margin)
+            inside &= (y >= 0) & (y <= self.plate.shape[0])
         return inside
 
 

@@ -12,8 +12,9 @@ from worker.rendering.style import Style
 
 #: Blocks are of one style where size (to the next, and in all), colour (ΔE) and weight differ by no more.
 _NEXT_SIZE, _SAME_SIZE, _SAME_COLOUR, _SAME_WEIGHT = 1.07, 1.2, 12.0, 125
-#: Below this size (px) strokes are too thin to tell a weight, or a colour exactly, from one block.
-_SMALL = 20.0
+#: Below this size (px) strokes are too thin to tell a weight, or a colour exactly, from one block, and a size
+#: to better than this ratio.
+_SMALL, _NEXT_SMALL = 20.0, 1.11
 
 
 def evened_styles(inks: Sequence[Ink], styles: Sequence[Style]) -> list[Style]:
@@ -47,12 +48,13 @@ def _apart(inks: Sequence[Ink], styles: Sequence[Style], group: Sequence[int], i
     # the first alone may have been told wrong
     weight = abs(median(styles[member].weight for member in group) - style.weight) / _SAME_WEIGHT
     colour = difference(first.fill.start, style.fill.start) / _SAME_COLOUR
+    small = ink.size < _SMALL
     alike = (
-        inks[group[-1]].size <= _NEXT_SIZE * ink.size
+        inks[group[-1]].size <= (_NEXT_SMALL if small else _NEXT_SIZE) * ink.size
         and inks[group[0]].size <= _SAME_SIZE * ink.size
         and inks[group[0]].vertical == ink.vertical
         and abs(inks[group[0]].frame.angle - ink.frame.angle) < 4
         and (first.outline is None) == (style.outline is None)
-        and max(weight, colour) <= (2 if ink.size < _SMALL else 1)
+        and max(weight, colour) <= (2 if small else 1)
     )
     return weight + colour if alike else inf

@@ -22,6 +22,8 @@ from worker.rendering.style import Style
 LONGEST_TEXT = 1500
 #: Share of the source's size down to which lines keep the source's distance.
 _KEEPS_GRID = 0.85
+#: Em between texts on one line: closer they read as one.
+_WORD_SPACE = 0.35
 #: Starts that differ by fewer em are meant to be the same.
 _HAIR = 0.12
 
@@ -104,7 +106,8 @@ def _place_beside(
         choice = at_size(fits, common, candidate) or (fits[0] if fits else None)
         found = place(candidate, choice, min(common, choice.size), fonts) if choice else None
         if found is not None:
-            body = found.rect.grown(candidate.style.border, candidate.style.border)
+            border = candidate.style.border
+            body = found.rect.grown(border + _WORD_SPACE * found.size, border)
             if not body.overlaps_any(taken).any():
                 return found
         # Another block has grown into the ground this one counted on: measure again beside it.

@@ -16,8 +16,9 @@ from worker.rendering.look import Look
 _APART, _EVEN = 64.0, 0.07
 #: How far (levels, in any channel) pixels beside plain strokes lie off the line from ground to fill.
 _OFF_AXIS = 48.0
-#: Share of the way to the fill that ground around the strokes may show.
-_TINGED = 0.25
+#: Share of the way to the fill that ground around the strokes may show, and how far beyond the ground what is
+#: right beside them may lie: JPEG's ringing, not a dark outline of white text.
+_TINGED, _BEYOND = 0.25, 0.2
 #: Share of the pixels right beside the strokes, and of those farther away, that may not be as they should:
 #: less than an outline, or a shadow, makes so.
 _MOST_BESIDE, _MOST_AROUND = 0.12, 0.05
@@ -64,7 +65,7 @@ def find_plain(look: Look, fill: RGB) -> Plain | None:
     around = cv2.subtract(mask, beside)
     beside = cv2.subtract(cv2.bitwise_and(beside, mask), strokes)
     low, high = 128 - _OFF_AXIS, 128 + _OFF_AXIS
-    mixed = cv2.inRange(swept, (0.0, low, low), (255.0, high, high))
+    mixed = cv2.inRange(swept, (_GROUND - _BEYOND * _SPAN, low, low), (255.0, high, high))
     if cv2.countNonZero(cv2.subtract(beside, mixed)) > _MOST_BESIDE * cv2.countNonZero(beside):
         return None
     tinge = _TINGED * _SPAN

@@ -38,6 +38,8 @@ _SPECK = 0.012
 _MUCH = 0.15
 #: Correlation by which one shape must resemble the text more than another.
 _CLEARLY_LIKER = 0.1
+#: A guess replaces a mask of thin strokes where it is so much likelier: rows of one style shall not differ.
+_FAR_LIKER = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,9 +78,13 @@ def find_bodies(
         return Bodies(replace(region, strokes=bodies))
     likeness = Likeness.to(block, (boxes.box.left, boxes.box.top), frame, fonts)
     likely = 1.0 if likeness is None else likeness.of(strokes, enough=_LIKELY)
-    if likely < _LIKELY and cv2.countNonZero(strokes) > _MOST_INKED * cv2.countNonZero(inside):
-        # A mask of nearly the whole line has its middle for strokes.
-        strokes, likely = _liker(strokes, _guess_strokes(page, ground)[inner] & inside, likeness)
+    if likeness is not None and likely < _LIKELY:
+        # A mask of thin strokes may have their edges for strokes, one of nearly the whole line its middle.
+        guess = np.asarray(_guess_strokes(page, ground)[inner] & inside & boxes.mask, np.uint8)
+        much = cv2.countNonZero(strokes) > _MOST_INKED * cv2.countNonZero(inside)
+        liked = likeness.of(guess)
+        if liked > likely + (0.0 if much else _FAR_LIKER):
+            strokes, likely = guess, liked
     colours = Colours(np.ascontiguousarray(page[inner]), np.ascontiguousarray(ground[inner]), boxes.box)
     bodies[inner], cores = _bodies(colours, strokes, inside, likeness, likely)
     return Bodies(replace(region, strokes=bodies), cores)

@@ -19,6 +19,7 @@ from worker.rendering.gradient import find_gradient
 from worker.rendering.ink import Ink
 from worker.rendering.look import look_at
 from worker.rendering.plain import find_plain
+from worker.rendering.segment import clean
 from worker.rendering.shadow import find_shadow
 from worker.rendering.strokes import Bodies, near_line
 from worker.rendering.weight import coverage_of, measure_weight
@@ -116,7 +117,7 @@ def measure_appearance(
     gradient = find_gradient(bodies.cores, ink)
     plain = find_plain(look, fill)
     coverage = plain.coverage if plain else coverage_of(look, fill)
-    weight = measure_weight(look, coverage, fonts)
+    weight = measure_weight(look, coverage, clean(block.lines[ink.longest].text), fonts)
     outline = find_outline(look, fill) if plain is None else None
     shadow = find_shadow(look, outline) if plain is None else None
     painted = Fill(*gradient) if gradient else _flat(fill)

@@ -17,6 +17,8 @@ _ABOVE, _BELOW = 0.9, 0.25
 _BOX_MARGIN = 0.09
 #: Share of the page's width beyond which empty ground beside all text is no margin.
 _WIDEST_MARGIN = 0.08
+#: One in so many texts may stand outside the margin, and no more than so many.
+_AMONG, _MOST_OUTSIDE = 8, 2
 #: Neighbours farther away than this many em (beside the block's own length) can never matter.
 _FAR = 60.0
 
@@ -64,11 +66,16 @@ def homes_of(
 
 
 def text_margin(inks: Sequence[Ink], obstacles: Sequence[Polygon], width: int) -> float:
-    """Px that the page keeps free at its left and right: the smaller of both sides."""
+    """Px that the page keeps free at its left and right: the smaller of both sides.
+
+    A ribbon or a badge at the page's edge among many texts is no measure for them.
+    """
     sides = [quad[:, 0] for quad in (*(ink.frame.quad(ink.rect) for ink in inks), *obstacles)]
     if not sides:
         return 0.0
-    left, right = min(float(xs.min()) for xs in sides), max(float(xs.max()) for xs in sides)
+    outermost = min(len(sides) // _AMONG, _MOST_OUTSIDE)
+    left = sorted(float(xs.min()) for xs in sides)[outermost]
+    right = sorted((float(xs.max()) for xs in sides), reverse=True)[outermost]
     return max(0.0, min(left, width - right, _WIDEST_MARGIN * width))
 
 

@@ -15,8 +15,10 @@ from worker.rendering.look import Look
 from worker.rendering.raster import rasterise_alone
 from worker.rendering.serif import stem_width
 
-#: Weights at which our font is measured, on what text, and from one size (px) to the next.
+#: Weights at which our font is measured, on what text, and from one size (px) to the next; the weight at
+#: which texts are compared with one another.
 _WEIGHTS, _ANY_TEXT, _SIZE_STEP = (300, 400, 500, 600, 700, 800, 900), "品牌名称：花研生活，容量1.7L", 1.05
+_REGULAR = 500
 #: Below this size (px) blur and resampling thicken strokes: the weight is kept to what such text has.
 _SMALL, _SMALL_WEIGHTS = 16.0, (400, 600)
 #: Distance (RGB) of fill and ground that shows how far each pixel is covered.
@@ -26,17 +28,18 @@ _SAMPLES = 1000
 _AROUND = np.ones((3, 3), np.uint8)
 
 
-def measure_weight(look: Look, coverage: Pixels | None, fonts: FontSet) -> int:
-    """The weight at which text in our font, at the same size, has strokes as wide as these.
+def measure_weight(look: Look, coverage: Pixels | None, text: str, fonts: FontSet) -> int:
+    """The weight at which this text in our font, at the same size, has strokes as wide as these.
 
     Args:
         look: The block's pixels.
         coverage: See coverage_of.
+        text: What they spell, one line.
         fonts: To compare with.
     """
-    return _weight_of(
-        _stroke_width(_of_strokes(look, coverage)), look.size, _own_widths(fonts, _step(look.size))
-    )
+    size = _step(look.size)
+    width = _stroke_width(_of_strokes(look, coverage)) / _density(fonts, text, size)
+    return _weight_of(width, look.size, _own_widths(fonts, size))
 
 
 def measure_serif_weight(coverage: Pixels, size: float, fonts: FontSet) -> int | None:
@@ -55,8 +58,15 @@ def _weight_of(width: float, size: float, widths: Sequence[float]) -> int:
 
 @lru_cache(maxsize=256)
 def _own_widths(fonts: FontSet, size: float) -> tuple[float, ...]:
-    """How wide, em, strokes of our font are at _WEIGHTS: much the same in any text."""
+    """How wide, em, strokes of our font are at _WEIGHTS."""
     return tuple(_stroke_width(text) / size for text in _in_our_font(fonts, size))
+
+
+@lru_cache(maxsize=4096)  # the same labels come again and again on product pages
+def _density(fonts: FontSet, text: str, size: float) -> float:
+    """How many times as wide as in any text its strokes seem: close ones run together where it is small."""
+    usual = _own_widths(fonts, size)[_WEIGHTS.index(_REGULAR)] * size
+    return _stroke_width(rasterise_alone(fonts.shape(text, "zh", _REGULAR), size)) / usual or 1.0
 
 
 @lru_cache(maxsize=256)

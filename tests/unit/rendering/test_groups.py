@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from worker.rendering.colour import RGB
 from worker.rendering.frame import Frame
-from worker.rendering.groups import evened_styles
+from worker.rendering.groups import evened_styles, style_groups
 from worker.rendering.ink import Ink
 from worker.rendering.style import Fill, Style
 
@@ -44,3 +44,12 @@ def test_a_row_stays_together_beside_captions_that_are_little_lighter() -> None:
 
 def test_the_largest_of_them_alone_does_not_decide() -> None:
     assert len(set(weights([(27.4, 375, _CREAM), (26.8, 475, _CREAM), (26.0, 525, _CREAM)]))) == 1
+
+
+def test_sizes_of_small_rows_may_waver_more_than_those_of_large_ones() -> None:
+    def group_sizes(sizes: Sequence[float]) -> list[int]:
+        inks = [Ink(Frame(0.0), (), size) for size in sizes]
+        return [len(group) for group in style_groups(inks, [_style(400, _CREAM)] * len(inks))]
+
+    assert group_sizes([14.2, 15.6, 14.1]) == [3]
+    assert group_sizes([28.4, 31.2, 28.2]) == [1, 2]

@@ -248,3 +248,17 @@ def test_a_motif_under_the_text_does_not_open_the_ground_beside_it(fonts: FontSe
 
     assert outcome.placed is not None
     assert outcome.placed.body[:, 1].max() < 118
+
+
+def test_captions_that_grow_towards_one_another_keep_a_word_s_space(fonts: FontSet) -> None:
+    poster = Poster.plain(750, 120, fonts)
+    for place, text in enumerate(("耐磨", "快充", "静音", "抗菌")):
+        colour, size = ((200, 30, 40), 18.9) if place == 1 else ((20, 20, 20), 21.0)
+        poster.write([text], 90 + 110 * place, 70, size, _flat(colour, 500), centred=True)
+    texts = ["친환경 소재 사용", "30W 고속 충전 지원", "마모에 강함", "초저소음 설계"]
+
+    placed = [outcome.placed for outcome in typeset_poster(poster, *texts).outcomes]
+
+    rects = sorted((each.rect for each in placed if each is not None), key=lambda rect: rect.left)
+    assert len(rects) == 4
+    assert min(after.left - before.right for before, after in itertools.pairwise(rects)) >= 5

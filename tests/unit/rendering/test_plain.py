@@ -75,3 +75,10 @@ def test_text_on_uneven_ground_is_not_plain(fonts: FontSet) -> None:
     noise = np.random.default_rng(5).normal(200, 25, (100, 400, 3))
 
     assert _found(Poster(np.clip(noise, 0, 255).astype(np.uint8), fonts), BLACK) is None
+
+
+def test_white_text_with_a_dark_outline_on_a_middling_ground_is_not_plain(fonts: FontSet) -> None:
+    """On the line from ground to fill the outline lies too, but on its other side."""
+    style = replace(BLACK, fill=Fill((255, 255, 255), (255, 255, 255)), outline=Outline((48, 16, 48), 2.0))
+
+    assert _found(Poster.plain(400, 100, fonts, (100, 86, 68)), style) is None

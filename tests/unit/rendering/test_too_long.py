@@ -16,7 +16,7 @@ def test_a_text_below_the_legible_size_is_told_too_long_and_a_shorter_one_is_set
     poster.rgb[:] = poster.plate
     poster.write(["纯臻营养"], 50, 58, 34)
 
-    first = typeset_poster(poster, "퓨어 영양 헤어 컨디셔너 대용량 리필 팩")
+    first = typeset_poster(poster, "퓨어 영양 헤어 컨디셔너 대용량 리필 팩, 샴푸 증정 세트")
     (too_long,) = first.too_long
     shorter = "퓨어 영양 컨디셔너"[: too_long.capacity]
     second = typeset(
@@ -58,3 +58,17 @@ def test_what_was_measured_for_other_blocks_is_not_used(fonts: FontSet) -> None:
     )
 
     assert second.measured.block_ids == (0, 1)
+
+
+def test_two_lines_that_can_be_read_are_better_than_one_that_cannot(fonts: FontSet) -> None:
+    poster = Poster.plain(200, 80, fonts, (240, 240, 240))
+    poster.plate[:15] = poster.plate[65:] = (20, 90, 160)
+    poster.plate[:, :44] = poster.plate[:, 128:] = (20, 90, 160)
+    poster.rgb[:] = poster.plate
+    poster.write(["热卖"], 56, 50, 28)
+
+    (outcome,) = typeset_poster(poster, "베스트셀러 상품").outcomes
+
+    assert outcome.placed is not None
+    assert len(outcome.placed.lines) == 2
+    assert outcome.placed.size >= 13
