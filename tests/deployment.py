@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import re
 from pathlib import Path
@@ -13,6 +14,15 @@ from tests.documents import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 FILES = ("docker-compose.yml", "docker-compose.cpu.yml")
+
+#: Flags of `docker compose VERB` that the documents use; true: a value follows.
+COMPOSE = {
+    "up": {"-d": False, "--build": False},
+    "run": {"--rm": False, "--build": False},
+    "exec": {},
+    "ps": {"--all": False},
+    "logs": {"--tail": True},
+}
 
 
 class ComposeLoader(yaml.SafeLoader):
@@ -76,3 +86,18 @@ def stages() -> dict[str, str]:
     """The Dockerfile's stages by name."""
     found = re.split(r"^FROM \S+ AS (\S+)$", DOCKERFILE, flags=re.MULTILINE)
     return dict(zip(found[1::2], found[2::2], strict=True))
+
+
+def compose_parser() -> argparse.ArgumentParser:
+    """Of what follows `docker compose`, as far as the documents use it."""
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    parser.add_argument("-f", action="append", default=[])
+    parser.add_argument("--profile", action="append", default=[])
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for verb, flags in COMPOSE.items():
+        taken = verbs.add_parser(verb, exit_on_error=False)
+        for flag, valued in flags.items():
+            taken.add_argument(flag, action="store" if valued else "store_true")
+        taken.add_argument("service", nargs="?")
+        taken.add_argument("command", nargs=argparse.REMAINDER)
+    return parser

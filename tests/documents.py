@@ -59,7 +59,7 @@ RUN: Mapping[str, str] = {
 #: Not run, and why; `tests/unit/test_documents.py` holds them against the parsers, files and manifests
 #: that they name.
 CHECKED: Mapping[str, str] = {
-    r"docker compose .+": "needs a Docker engine",
+    r"docker (compose|build) .+": "needs a Docker engine",
     r"kubectl .+": "needs a cluster; what kubectl can do without one, it does where it is installed",
     r"pip install .+": "installs for minutes; test_the_workers_image_steps_run does, from the same extras",
     r"make test(-all|-export)?|make lint": "what runs the tests cannot run in them",

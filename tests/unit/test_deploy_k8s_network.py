@@ -41,8 +41,12 @@ PLACES = {
     "Redis beside the cluster": Place("192.168.7.7"),
     "another namespace": Place("10.0.4.1", "default"),
     "the internet": Place("203.0.113.7"),
+    # A pod on the host's network has the node's addresses, and this one.
+    "NodeLocal DNSCache": Place("169.254.20.10"),
+    # DNS too, where the cloud does that itself.
     "the cloud's metadata": Place("169.254.169.254"),
 }
+RESOLVERS = ("DNS", "NodeLocal DNSCache", "the cloud's metadata")
 
 
 def selects(selector: Object, found: Mapping[str, str]) -> bool:
@@ -101,11 +105,10 @@ def reaches(policies: list[Any], source: str, target: str, port: int, protocol: 
         ("worker", "Redis in the cluster", 6380),
         ("worker", "Redis beside the cluster", 6379),
         ("worker", "the internet", 6380),
-        ("worker", "DNS", 53),
+        *((source, target, 53) for source in ("worker", "export") for target in RESOLVERS),
         ("worker", "monitoring", 4318),
         ("worker", "the internet", 443),
         ("worker", "the internet", 80),
-        ("export", "DNS", 53),
         ("export", "the internet", 443),
         ("monitoring", "worker", METRICS),
         ("monitoring", "triton", TRITON_METRICS),
@@ -127,6 +130,12 @@ def test_who_must_reach_whom_does(source: str, target: str, port: int) -> None:
         *(("triton", target, port) for target in PLACES for port in (53, 80, 443, 6379)),
         *(("export", target, 443) for target in PLACES if target != "the internet"),
         *(("worker", target, port) for target in PLACES for port in (80, 443) if target != "the internet"),
+        *(
+            (source, target, 53)
+            for source in ("worker", "export")
+            for target in PLACES
+            if target not in RESOLVERS
+        ),
         *((source, "export", 443) for source in PLACES),
         *(("a pod of somebody else's", target, 443) for target in PLACES),
         ("worker", "a pod of somebody else's", 6379),

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.manifests import FOLDER, OBJECTS, SENTINEL, SETTINGS, Object, named
+from tests.manifests import FOLDER, OBJECTS, SENTINEL, SETTINGS, Object, container, named
 from tests.unit.test_deploy_compose import options
 
 #: By scaler: what its metadata must hold, and what else docs/operations.md tells to set or we do.
@@ -97,12 +97,46 @@ def test_prometheus_is_asked_where_it_is() -> None:
 def test_workers_follow_what_waits_and_what_is_claimed(items: list[Object]) -> None:
     """That the queue's keys are called so is tried in tests/integration/test_deploy_k8s_lists.py."""
     found = [trigger["metadata"] for trigger in named("ScaledObject", "worker", items)["spec"]["triggers"]]
-    queue = options()["PROCESSOR_QUEUE"].default
+    # KEDA reads no ConfigMap: whoever changes a setting there changes it in worker-scaling.yaml too.
+    queue, concurrency = (
+        SETTINGS.get(name, options()[name].default) for name in ("PROCESSOR_QUEUE", "CONCURRENCY")
+    )
     assert [entry["listName"] for entry in found] == [queue, f"{queue}:lease"]
-    assert "PROCESSOR_QUEUE" not in SETTINGS
     # Waiting: four times what a worker has in flight; claimed: three quarters of it.
-    concurrency = int(SETTINGS["CONCURRENCY"])
-    assert [int(entry["listLength"]) for entry in found] == [4 * concurrency, 3 * concurrency // 4]
+    lengths = [int(entry["listLength"]) for entry in found]
+    assert lengths == [4 * int(concurrency), 3 * int(concurrency) // 4]
+
+
+@pytest.mark.parametrize("load", [0.5, 1.5, 2, 3.5, 4, 6, 7.5, 10, 16, 40])
+@pytest.mark.parametrize("start", [2, 3, 5, 8])
+def test_the_number_of_gpus_comes_to_rest(load: float, start: int) -> None:
+    """While the load stays: `load` times as many tiles are in flight as one GPU computes at once."""
+    spec = named("ScaledObject", "triton")["spec"]
+    metadata = spec["triggers"][0]["metadata"]
+    least, most, target = spec["minReplicaCount"], spec["maxReplicaCount"], float(metadata["threshold"])
+    added = re.match(r"(\d+) \+ sum", metadata["query"])
+    pods, seen = start, list[int]()
+    for _ in range(20):
+        waiting = max(0.0, load / pods - 1)
+        metric = (int(added[1]) if added else 0) + waiting
+        # As the HorizontalPodAutoscaler does: nothing within a tenth of the target.
+        wanted = pods if abs(metric / target - 1) <= 0.1 else math.ceil(round(pods * metric / target, 9))
+        pods = min(max(wanted, least), most)
+        seen.append(pods)
+    assert len(set(seen[10:])) == 1, seen
+    # Tiles wait no longer than the target says, but where there are no more GPUs; none too many is kept.
+    assert load / pods <= target * 1.1 or pods == most
+    assert pods == least or load / (pods - 1) > target * 0.9
+
+
+def test_gpus_are_given_the_time_to_start() -> None:
+    """One is taken away where it was not wanted for longer than the start of another may take."""
+    probe = container("triton")["startupProbe"]
+    spec = named("ScaledObject", "triton")["spec"]
+    down = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleDown"]
+    assert down["stabilizationWindowSeconds"] > probe["periodSeconds"] * probe["failureThreshold"]
+    assert spec["minReplicaCount"] == 2
+    assert "two at least, for roll-outs" in (FOLDER.parents[1] / "docs/operations.md").read_text()
 
 
 @pytest.mark.parametrize("name", ["worker", "triton"])

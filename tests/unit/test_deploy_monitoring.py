@@ -182,6 +182,13 @@ def test_no_metric_is_forgotten_by_the_dashboard() -> None:
     assert set(missing) <= {"operate_build"}
 
 
+@pytest.mark.parametrize(("where", "query"), list(queries()))
+def test_of_what_every_process_serves_only_ours_is_shown(where: str, query: str) -> None:
+    """A cluster's Prometheus has `process_…` of everything that runs there."""
+    if any((found.name or "").startswith("process_") for found in selectors(parsed(query))):
+        assert query.endswith(" and on (job, instance) operate_build_info"), where
+
+
 @pytest.mark.skipif(PROMTOOL is None, reason="no promtool")
 def test_alerts_fire_when_they_must_and_only_then() -> None:
     folder = ROOT / "deploy/prometheus"
@@ -242,8 +249,11 @@ def test_the_runbook_names_panels_events_and_errors_that_exist() -> None:
 def test_the_dashboard_can_be_provisioned() -> None:
     assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
     source = yaml.safe_load((ROOT / "deploy/grafana/provisioning/datasources/prometheus.yml").read_text())
-    uids = {panel["datasource"]["uid"] for panel in DASHBOARD["panels"]}
-    assert uids == {source["datasources"][0]["uid"]}
+    # Whoever imports the dashboard elsewhere chooses; here the provisioned one is the only choice.
+    (chosen,) = DASHBOARD["templating"]["list"]
+    assert (chosen["type"], chosen["query"]) == ("datasource", source["datasources"][0]["type"])
+    assert chosen["current"]["value"] == source["datasources"][0]["uid"]
+    assert {panel["datasource"]["uid"] for panel in DASHBOARD["panels"]} == {f"${{{chosen['name']}}}"}
     provider = yaml.safe_load((ROOT / "deploy/grafana/provisioning/dashboards/operate.yml").read_text())
     mounts = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["grafana"]["volumes"]
     folder = provider["providers"][0]["options"]["path"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import json
 import math
@@ -19,7 +18,7 @@ import pytest
 import typer
 import yaml
 
-from tests.deployment import FILES, load, merge
+from tests.deployment import FILES, compose_parser, load, merge, stages
 from tests.documents import CHECKED, DOCUMENTS, ROOT, RUN, bare, commands, ways
 from tests.unit.test_deploy_compose import options
 from worker.cli import app
@@ -131,7 +130,7 @@ def test_commands_can_be_given(command: str) -> None:
     words = shlex.split(command.replace("…", "X"), comments=True)
     checks: dict[str, Callable[[list[str]], None]] = {
         "make": _check_make,
-        "docker": _check_compose,
+        "docker": _check_docker,
         "kubectl": _check_kubectl,
         "pip": _check_pip,
         "python": _check_python,
@@ -160,29 +159,22 @@ def _check_make(words: list[str]) -> None:
     assert all(f"$({name})" in makefile for name in variables)
 
 
-#: Flags of `docker compose VERB` that the documents use; true: a value follows.
-COMPOSE = {
-    "up": {"-d": False, "--build": False},
-    "run": {"--rm": False},
-    "exec": {},
-    "ps": {"--all": False},
-    "logs": {"--tail": True},
-}
+def _check_docker(words: list[str]) -> None:
+    {"compose": _check_compose, "build": _check_build}[words[1]](words)
+
+
+def _check_build(words: list[str]) -> None:
+    """The image that a kustomization names, from the stage of its name."""
+    given = dict(zip(words[2:-2:2], words[3:-2:2], strict=True))
+    folder = {"worker": "deploy/k8s", "export": "deploy/k8s/export"}[given["--target"]]
+    (image,) = yaml.safe_load((ROOT / folder / "kustomization.yaml").read_text())["images"]
+    assert given.pop("--target") in stages()
+    assert given == {"--tag": f"{image['newName']}:{image['newTag']}"}
+    assert words[-2:] == ["--push", "."]
 
 
 def _check_compose(words: list[str]) -> None:
-    assert words[1] == "compose"
-    parser = argparse.ArgumentParser(exit_on_error=False)
-    parser.add_argument("-f", action="append", default=[])
-    parser.add_argument("--profile", action="append", default=[])
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    for verb, flags in COMPOSE.items():
-        options = verbs.add_parser(verb, exit_on_error=False)
-        for flag, valued in flags.items():
-            options.add_argument(flag, action="store" if valued else "store_true")
-        options.add_argument("service", nargs="?")
-        options.add_argument("command", nargs=argparse.REMAINDER)
-    given = parser.parse_args(words[2:])
+    given = compose_parser().parse_args(words[2:])
     stack = load(given.f[0]) if given.f else load(FILES[0])
     for name in given.f[1:]:
         stack = merge(stack, load(name))
@@ -192,7 +184,11 @@ def _check_compose(words: list[str]) -> None:
     if given.service or given.verb in ("run", "exec"):
         asked = services[given.service].get("profiles", given.profile)
         assert not asked or set(asked) & set(given.profile), f"{given.service} is not in that profile"
-    if given.command:
+    if given.command and given.command[0] == "redis-cli":
+        assert given.service == "redis"
+        lists = {word for word in given.command if word.endswith("_tasks")}
+        assert lists <= {options()["HOSTING_QUEUE"].default}
+    elif given.command:
         _check_worker(given.command)
         for path in (word for word in given.command if word.startswith("/")):
             _mounted(services[given.service], path)
