@@ -34,6 +34,14 @@ _ID_LENGTH = 256
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """How a claim ends: what the queue is told, and what is said of it once the queue has taken that."""
+
+    answer: Answer
+    tell: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptOptions:
     """What holds for every try."""
 
@@ -51,8 +59,8 @@ class Attempts:
         self._breaker = breaker
         self._options = options
 
-    async def run(self, claim: Claim, is_over: Callable[[], bool]) -> Answer:
-        """Run one job; returns how to answer for it.
+    async def run(self, claim: Claim, is_over: Callable[[], bool]) -> Ending:
+        """Run one job; returns how it ends.
 
         Args:
             claim: The job.
@@ -64,9 +72,9 @@ class Attempts:
         """
         if claim.recorded is not None:
             ids = await off_loop(_is_large(claim), self.log_ids, claim)
-            _log.info("job.repeated", claim=claim.id, **ids)
             metrics.JOBS.labels("repeated").inc()
-            return partial(self._queue.ack, claim, claim.recorded)
+            tell = _later(_log.info, "job.repeated", claim=claim.id, **ids)
+            return Ending(partial(self._queue.ack, claim, claim.recorded), tell)
         with ExitStack() as bound:
             charged = bound.enter_context(charges.collected())
             try:
@@ -113,7 +121,7 @@ class Attempts:
                 late.stage = min(cut_off)[1] if cut_off else None
                 raise late from None
 
-    async def _succeed(self, claim: Claim, result: Result) -> Answer:
+    async def _succeed(self, claim: Claim, result: Result) -> Ending:
         spent = claim.spent + (result.usage or FREE)
         usage = None if result.usage is None and spent == FREE else spent
         final = replace(result, attempts=claim.deliveries, usage=usage)
@@ -121,24 +129,24 @@ class Attempts:
         for dependency in self._breaker.succeeded():
             _log.info("dependency.back", dependency=dependency)
         timings = {stage: round(spent, 1) for stage, spent in result.timings_ms.items()}
-        _log.info("job.done", status=result.status, timings_ms=timings)
-        return partial(self._queue.ack, claim, message)
+        tell = _later(_log.info, "job.done", status=result.status, timings_ms=timings)
+        return Ending(partial(self._queue.ack, claim, message), tell)
 
-    async def _fail(self, claim: Claim, error: WorkerError, spent: Usage) -> Answer:
+    async def _fail(self, claim: Claim, error: WorkerError, spent: Usage) -> Ending:
         if dependency := error.dependency or (_KEYS if isinstance(error, AuthError) else None):
             self.blame(dependency, error)
         delay = self._options.retry.delay(claim, error, random.random())
         told = {"claim": claim.id, "stage": error.stage, "code": error.code, "error": error.message}
         if delay is not None:
-            _log.warning("job.retry", **told, delay=delay)
             metrics.RETRIES.labels(error.code).inc()
-            return partial(self._queue.retry, claim, delay, error.code, spent)
+            tell = _later(_log.warning, "job.retry", **told, delay=delay)
+            return Ending(partial(self._queue.retry, claim, delay, error.code, spent), tell)
         failure = Failure(error.code, error.message)
         result, message, envelope = await off_loop(_is_large(claim), self._dead_letter, claim, failure, spent)
-        _log.error("job.failed", **_log_ids(result), **told)
         metrics.DEAD_LETTERS.labels(error.code).inc()
         metrics.JOBS.labels("failed").inc()
-        return partial(self._queue.bury, claim, message, envelope)
+        tell = _later(_log.error, "job.failed", **_log_ids(result), **told)
+        return Ending(partial(self._queue.bury, claim, message, envelope), tell)
 
     def _dead_letter(self, claim: Claim, failure: Failure, spent: Usage) -> tuple[Result, bytes, bytes]:
         """The result of a job that failed, as it is and as a message, and its dead letter."""
@@ -155,6 +163,11 @@ class Attempts:
         if pause is not None:
             event = "dependency.refused" if refused else "dependency.down"
             _log.error(event, dependency=dependency, error=error.message, pause=pause)
+
+
+def _later(say: Callable[..., None], event: str, **facts: object) -> Callable[[], None]:
+    """A line that still names its job when the job's context has ended."""
+    return partial(say, event, **{**structlog.contextvars.get_contextvars(), **facts})
 
 
 def _is_large(claim: Claim) -> bool:

@@ -11,7 +11,7 @@ _MOST_MARKS = 256
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """One look at the queue."""
+    """One look at the queue, and at what holds it."""
 
     waiting: int
     delayed: int
@@ -19,6 +19,9 @@ class Backlog:
     dead: int
     #: Jobs that were ever taken off the queue.
     taken: int
+    #: Bytes that Redis uses, and may use; 0: as many as the machine has.
+    memory: int
+    memory_limit: int
 
 
 class BacklogSource(Protocol):

@@ -12,7 +12,7 @@ from typing import TypeVar
 import cv2
 
 from worker import metrics, schemas
-from worker.adapters.disk_spool import DiskSpool
+from worker.adapters.disk_spool import DiskSpool, try_out
 from worker.adapters.http_source import FetchOptions, HttpSource
 from worker.adapters.local_store import LocalSource, LocalStore
 from worker.adapters.metered import (
@@ -75,6 +75,8 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
     Raises:
         SettingsError: A setting points to something that is not there.
     """
+    # It is used only when memory is short, which is no time to learn that it cannot be.
+    try_out(settings.limits.spool_dir)
     async with AsyncExitStack() as stack:
         queue, backlog = open_queue(settings.queue, settings.translate.target_language, stack)
         source = await _open_source(settings.limits, stack)

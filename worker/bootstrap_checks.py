@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
-import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from worker import tracing
+from worker.adapters.disk_spool import try_out
 from worker.adapters.redis_server import RedisServer
 from worker.bootstrap import open_inpainter, open_queue, open_store
-from worker.bootstrap_translation import open_desk, read_glossary
+from worker.bootstrap_translation import each_translator, open_desk, read_glossary
 from worker.errors import QueueUnavailable, SettingsError, SpoolUnavailable, WorkerError
 from worker.rendering.fonts import FontOptions, FontSet
 from worker.settings import Settings, TranslateSettings
@@ -78,16 +77,27 @@ def parts(settings: Settings) -> Iterator[Part]:
     if settings.translate.translator == "gemini" and settings.translate.translation_memory_url:
         yield Part("memory", lambda stack: _ask_memory(str(settings.translate.translation_memory_url), stack))
     yield Part("inpainter", inpainter)
-    yield translator(settings.translate)
+    yield from translators(settings.translate)
     yield Part("store", store)
     yield Part("fonts", lambda _: asyncio.to_thread(_look_for_fonts, settings))
-    yield Part("spool", lambda _: asyncio.to_thread(try_spool, settings.limits.spool_dir))
+    yield Part("spool", lambda _: asyncio.to_thread(_look_at_spool, settings.limits.spool_dir))
     if settings.service.otlp_endpoint is not None:
         yield Part("traces", lambda _: asyncio.to_thread(_trace, settings))
 
 
+def translators(settings: TranslateSettings) -> Iterator[Part]:
+    """A worker is ready while one of two answers; who asks wants to know of each."""
+
+    def ask(place: int) -> Callable[[AsyncExitStack], Awaitable[str]]:
+        return lambda stack: each_translator(settings, stack)[place].check()
+
+    yield Part("translator", ask(0))
+    if settings.translator == "gemini" and settings.fallback_base_url is not None:
+        yield Part("fallback", ask(1))
+
+
 def translator(settings: TranslateSettings) -> Part:
-    """Who translates."""
+    """Whoever translates: one of two is enough."""
 
     async def ask(stack: AsyncExitStack) -> str:
         _, check = open_desk(settings, read_glossary(settings.glossary_path), None, stack)
@@ -127,23 +137,10 @@ def _trace(settings: Settings) -> str:
     return f"spans go to {address.host if address else None}"
 
 
-def try_spool(directory: Path) -> str:
-    """Write into SPOOL_DIR as the spool will, making the folder if it is not there.
-
-    Raises:
-        SpoolUnavailable: It cannot be made, or not be written.
-    """
-    probe = directory / f".check-{uuid.uuid4().hex}"
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"")
-        probe.unlink()
-        free = shutil.disk_usage(directory).free
-    except OSError as error:
-        raise SpoolUnavailable(
-            f"SPOOL_DIR {directory}: {error.strerror}; name a folder that uid {os.getuid()} can write"
-        ) from None
+def _look_at_spool(directory: Path) -> str:
+    try_out(directory)
+    free = shutil.disk_usage(directory).free
     room = f"{free / (1 << 30):.1f} GiB free"
     if free < _ROOM_BYTES:
-        raise SpoolUnavailable(f"SPOOL_DIR {directory}: only {room}; 1 GiB should be")
+        raise SpoolUnavailable(f"SPOOL_DIR: {directory}: only {room}; 1 GiB should be")
     return f"{directory} can be written, {room}"

@@ -62,6 +62,15 @@ def open_desk(
     return desk, gemini if second is None else _Either(gemini, second)
 
 
+def each_translator(settings: TranslateSettings, stack: AsyncExitStack) -> tuple[Check, ...]:
+    """The first, and the second where there is one, to be asked each on its own."""
+    glossary = read_glossary(settings.glossary_path)
+    if settings.translator == "glossary":
+        return (GlossaryTranslator(glossary),)
+    second = _open_second(settings, stack)
+    return (_open_gemini(settings, stack), *((second,) if second is not None else ()))
+
+
 class _Either:
     """A `Check` that is content while one of two translators answers."""
 

@@ -72,7 +72,7 @@ def run() -> None:
 def check() -> None:
     """Try all that `run` needs, and say what to fix.
 
-    One line each: Redis, memory, models, translator, store, fonts, spool, traces.
+    One line each: Redis, memory, models, translator, fallback, store, fonts, spool, traces.
     """
     from worker.serve import check_everything
 

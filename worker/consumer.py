@@ -5,25 +5,24 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import structlog
 
 from worker import metrics
-from worker.attempt import Answer, AttemptOptions, Attempts, RunJob
+from worker.attempt import Answer, AttemptOptions, Attempts, Ending, RunJob
 from worker.breaker import Breaker
 from worker.errors import AuthError, QueueUnavailable, WorkerError
 from worker.ports import Check, Claim, JobQueue
+from worker.stopping import end_tasks, sleep_unless, unless
 
 _log = structlog.get_logger(__name__)
 
 #: How long giving jobs back may take once the drain deadline has passed.
 _RELEASE_SECONDS = 5.0
-_CANCEL_AGAIN_SECONDS = 0.1
 #: An outage of Redis is logged when it begins, then this often.
 _REMIND_SECONDS = 30.0
 _AWAY = (QueueUnavailable, AuthError)
@@ -95,7 +94,7 @@ class Consumer:
                     await self._keep_fetching(stop)
                     await self._drain(hurry or asyncio.Event())
                 finally:
-                    await _end(keepers)
+                    await end_tasks(keepers)
         finally:
             # What still runs is cancelled with the event loop, and its claims are given back by the queue.
             self._draining, self._ended = False, True
@@ -108,7 +107,7 @@ class Consumer:
                 return
             except _AWAY as error:
                 self._report(error)
-                await _sleep_unless(stop, 1.0)
+                await sleep_unless(stop, 1.0)
 
     async def _keep_fetching(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -118,7 +117,7 @@ class Consumer:
                 claims = await self._queue.fetch(limit)
             except _AWAY as error:
                 self._report(error)
-                await _sleep_unless(stop, 1.0)
+                await sleep_unless(stop, 1.0)
                 continue
             self._suspects.update(
                 claim.id for claim in filter(self._options.attempt.retry.is_suspect, claims)
@@ -135,11 +134,11 @@ class Consumer:
             await self._changed.wait()
             return 0
         if pause := self.breaker.pause():
-            await _sleep_unless(stop, pause)
+            await sleep_unless(stop, pause)
             return 0
         if not probing:
             return free
-        return 1 if await _unless(stop, self._ask_dependencies()) else 0
+        return 1 if await unless(stop, self._ask_dependencies()) else 0
 
     async def _ask_dependencies(self) -> bool:
         """Whether those whose pause is over answer."""
@@ -179,7 +178,7 @@ class Consumer:
         except asyncio.CancelledError:
             if not self._draining or claim.id in self._lost:
                 raise
-            await self._settle(claim, partial(self._queue.release, claim))
+            await self._settle(claim, Ending(partial(self._queue.release, claim)))
 
     def _is_over(self, claim: Claim) -> bool:
         return self._draining or self._ended or claim.id in self._lost
@@ -197,26 +196,33 @@ class Consumer:
     def _unsuspected(self) -> list[asyncio.Task[None]]:
         return [task for name, task in self._running.items() if name not in self._suspects]
 
-    async def _settle(self, claim: Claim, answer: Answer) -> None:
-        """Carry an answer to the queue."""
+    async def _settle(self, claim: Claim, ending: Ending) -> None:
+        """Carry an answer to the queue; what is said of the job is true once that has taken it."""
         self._settling.add(claim.id)
-        if not await self._insist(answer):
+        taken, repeated = await self._insist(ending.answer)
+        if taken:
+            ending.tell()
+        elif repeated:
+            # The answer of an earlier call was lost; or Redis was, with the job.
+            _log.warning("job.unconfirmed", **self._attempts.log_ids(claim), claim=claim.id)
+        else:
             self._report_lost(claim)
 
     def _report_lost(self, claim: Claim) -> None:
         _log.warning("claim.lost", **self._attempts.log_ids(claim), claim=claim.id)
         metrics.CLAIMS_LOST.inc()
 
-    async def _insist(self, answer: Answer) -> bool:
+    async def _insist(self, answer: Answer) -> tuple[bool, bool]:
         """Repeat a call while Redis is away: every script allows that.
 
-        False where its claim was lost. A call that is repeated cannot tell that from a first one that went
-        through without an answer.
+        Returns:
+            Whether the queue still knew the claim, and whether the call was repeated: then an earlier one may
+            have gone through without an answer.
         """
         repeated = False
         while True:
             try:
-                return await answer() or repeated
+                return await answer(), repeated
             except _AWAY as error:
                 repeated = True
                 self._report(error)
@@ -270,29 +276,3 @@ class Consumer:
         if time.monotonic() - self._reminded_at > _REMIND_SECONDS:
             self._reminded_at = time.monotonic()
             _log.error("queue.unavailable", code=error.code, error=error.message)
-
-
-async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, bool]) -> bool:
-    """What comes of it; False where the stop comes first."""
-    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
-        return working.done() and working.result()
-    finally:
-        await _end((working, stopping))
-
-
-async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    """Cancel until it works: redis-py sends in `asyncio.wait_for`, which Python 3.11 lets swallow it."""
-    running = set(tasks)
-    while running:
-        for task in running:
-            task.cancel()
-        _, running = await asyncio.wait(running, timeout=_CANCEL_AGAIN_SECONDS)
-
-
-async def _sleep_unless(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return

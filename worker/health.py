@@ -144,5 +144,7 @@ class Monitor:
             return
         for state in ("waiting", "delayed", "claimed", "dead"):
             metrics.QUEUE_JOBS.labels(state).set(getattr(backlog, state))
+        metrics.REDIS_MEMORY_BYTES.set(backlog.memory)
+        metrics.REDIS_MEMORY_LIMIT_BYTES.set(backlog.memory_limit)
         age = self._head.update(time.monotonic(), backlog.waiting, backlog.taken)
         metrics.OLDEST_JOB_SECONDS.set(age)

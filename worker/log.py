@@ -1,4 +1,7 @@
-"""Structured logs: one JSON object a line, or plain text for people; never a secret."""
+"""Structured logs: one JSON object a line, or plain text for people; never a secret.
+
+What libraries say through `logging` takes the same way.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,18 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+#: Name of our handler at the root of `logging`.
+_LIBRARIES = "libraries"
 #: user:password before the @ of any URL, and query values that are keys.
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+(?=@)|(?<=[?&]key=)[^&\s]+", re.IGNORECASE)
+
+#: Job, level, time and trace of an event.
+_DESCRIBED: tuple[structlog.typing.Processor, ...] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso"),
+    structlog.processors.format_exc_info,
+)
 
 
 def configure(
@@ -35,19 +48,34 @@ def configure(
         if json
         else structlog.dev.ConsoleRenderer(colors=stream.isatty())
     )
+    redactor = _Redactor(secrets)
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            _Redactor(secrets),
-            renderer,
-        ],
+        processors=[*_DESCRIBED, redactor, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        # A line is one write: libraries write to the stream from threads of their own.
+        logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
+    _take_in_libraries(stream, redactor, renderer)
+
+
+def _take_in_libraries(
+    stream: TextIO, redactor: structlog.typing.Processor, renderer: structlog.typing.Processor
+) -> None:
+    """Write what libraries warn of, in place of what an earlier call set up for them."""
+    handler = logging.StreamHandler(stream)
+    handler.set_name(_LIBRARIES)
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *_DESCRIBED],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redactor, renderer],
+        )
+    )
+    root = logging.getLogger()
+    for earlier in [known for known in root.handlers if known.get_name() == _LIBRARIES]:
+        root.removeHandler(earlier)
+    root.addHandler(handler)
 
 
 class _Redactor:

@@ -75,6 +75,12 @@ OLDEST_JOB_SECONDS = Gauge(
     "How long the head of the queue has waited at least; take the maximum over workers.",
     registry=REGISTRY,
 )
+REDIS_MEMORY_BYTES = Gauge("operate_redis_memory_bytes", "Bytes that Redis uses.", registry=REGISTRY)
+REDIS_MEMORY_LIMIT_BYTES = Gauge(
+    "operate_redis_memory_limit_bytes",
+    "Bytes that Redis may use (maxmemory); full, it refuses the producers' pushes. 0: no limit.",
+    registry=REGISTRY,
+)
 
 BLOCKS = Counter(
     "operate_blocks", "Blocks of finished jobs, by what became of them.", ["status"], registry=REGISTRY

@@ -15,6 +15,8 @@ COMPOSE_NAMES = frozenset(
         "TAG",
         "WORKERS",
         "REDIS_MAXMEMORY",
+        "REDIS_BIND",
+        "REDIS_PASSWORD",
         "EXPORT_WEIGHTS",
         "EXPORT_TARGET",
         "MODEL_RELEASE",
@@ -38,7 +40,7 @@ def unknown_settings(environment: Mapping[str, str], env_file: Path | None = Non
         env_file: A `.env`. Where it sets one of ours, everything in it is meant for us, or for compose.
     """
     known = known_names()
-    missing = known - {name.upper() for name in environment}
+    missing = known - {name.upper() for name, value in environment.items() if value.strip()}
     listed = [] if env_file is None else names_in(env_file)
     strange = [name for name in (*environment, *listed) if name.upper() not in known | COMPOSE_NAMES]
     slips = {name: meant for name in strange if (meant := _nearest(name, missing))}

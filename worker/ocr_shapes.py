@@ -1,12 +1,15 @@
 """The shapes in which OCR engines really return their lines, read into `TextLine`.
 
 Accepted (docs/architecture.md shows one of each):
-    a list of {"box" | "polygon" | "points" | "bbox": …, "text": …, "score" | "confidence": …}
+    a list of {"box" | "polygon" | "points" | "bbox": …, "text" | "transcription" | "txt": …,
+    "score" | "confidence": …}, as PPOCRLabel and RapidOCR's JSON have it too
     PaddleOCR 2: [[box, [text, score]], …], also nested once more for its single page
-    PaddleOCR 3: {"rec_polys" | "rec_boxes": […], "rec_texts": […], "rec_scores": […]}, also in a list of one
+    PaddleOCR 3: {"rec_polys" | "rec_boxes": […], "rec_texts": […], "rec_scores": […]}, also in a list of one,
+    also under "res" as its JSON files have it
     RapidOCR:    [[box, text, score], …]
 
-A box is four points, more points, or [x1, y1, x2, y2]. Unknown keys are ignored.
+A box is four points, more points, or [x1, y1, x2, y2]. Unknown keys are ignored. No lines at all, or null as
+PaddleOCR 2 and RapidOCR say it, is a page without text.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from worker.errors import BadOcr
 from worker.job import Polygon, TextLine
 
 _BOX_KEYS = ("box", "polygon", "points", "bbox")
+_TEXT_KEYS = ("text", "transcription", "txt")
 _SCORE_KEYS = ("score", "confidence")
 #: A page holds hundreds of lines; more than this is not OCR of a picture.
 _MAX_LINES = 5_000
@@ -46,16 +50,24 @@ def parse_ocr(value: Any, field: str = "ocr_result") -> tuple[TextLine, ...]:
     if value is None:
         return ()
     if isinstance(value, dict):
-        return _parallel_lists(value, field)
+        return _parallel_lists(*_unwrapped(value, field))
     if not isinstance(value, list):
         _fail(field, f"must be a list or an object, not {_kind(value)}")
-    if len(value) == 1 and isinstance(value[0], dict) and "rec_texts" in value[0]:
-        return _parallel_lists(value[0], f"{field}[0]")
+    if len(value) == 1 and isinstance(value[0], dict):
+        page, page_field = _unwrapped(value[0], f"{field}[0]")
+        if "rec_texts" in page:
+            return _parallel_lists(page, page_field)
     if len(value) == 1 and (value[0] is None or _is_page(value[0])):
         return parse_ocr(value[0], f"{field}[0]")
     if len(value) > _MAX_LINES:
         _fail(field, f"has {len(value)} lines, more than {_MAX_LINES}")
     return tuple(_line(entry, f"{field}[{index}]") for index, entry in enumerate(value))
+
+
+def _unwrapped(page: dict[str, Any], field: str) -> tuple[dict[str, Any], str]:
+    """PaddleOCR 3's result and its name; where it was saved, it lies under `res`."""
+    inner = page.get("res")
+    return (inner, f"{field}.res") if isinstance(inner, dict) else (page, field)
 
 
 def _is_page(value: Any) -> bool:
@@ -113,12 +125,13 @@ def _keyed_line(entry: dict[str, Any], field: str) -> TextLine:
     box_key = next((key for key in _BOX_KEYS if key in entry), None)
     if box_key is None:
         _fail(field, f"has none of {', '.join(_BOX_KEYS)}")
-    if "text" not in entry:
+    text_key = next((key for key in _TEXT_KEYS if key in entry), None)
+    if text_key is None:
         _fail(f"{field}.text", "is missing")
     score_key = next((key for key in _SCORE_KEYS if key in entry), None)
     return TextLine(
         _polygon(entry[box_key], f"{field}.{box_key}"),
-        _text(entry["text"], f"{field}.text"),
+        _text(entry[text_key], f"{field}.{text_key}"),
         1.0 if score_key is None else _score(entry[score_key], f"{field}.{score_key}"),
     )
 

@@ -37,7 +37,10 @@ class JobQueue(Protocol):
     """The job list with its leases. Every method raises `QueueUnavailable` when Redis does not answer."""
 
     async def check(self) -> str:
-        """One line about the server; raises `SettingsError` where it cannot be worked with."""
+        """One line about the server; raises `SettingsError` where it cannot be worked with.
+
+        It says that the worker is alive, as `renew` does: whoever may not write may not work.
+        """
 
     async def fetch(self, limit: int) -> Sequence[Claim]:
         """Claim up to `limit` jobs, as many as there are; waits about a second for the first."""

@@ -23,6 +23,8 @@ class RetryPolicy:
     max_crashes: int = 3
     #: For each kind of failure that may lie with the job itself.
     max_attempts: int = 3
+    #: A pictures' host serves many jobs: until a job is so old, what it fails with costs time, not attempts.
+    source_seconds: float = 1800.0
     base_seconds: float = 2.0
     cap_seconds: float = 300.0
     #: What a dependency may ask for (see `BreakerOptions.longest_seconds`).
@@ -47,10 +49,16 @@ class RetryPolicy:
         left = self.max_age_seconds - claim.age
         if not error.retryable or left <= 0:
             return None
-        if isinstance(error, _COUNTED) and claim.failures.get(error.code, 0) + 1 >= self.max_attempts:
+        if self._is_used_up(claim, error):
             return None
         doublings = min(sum(claim.failures.values()), _MOST_DOUBLINGS)
         jitter = spread * min(self.base_seconds * 2.0**doublings, self.cap_seconds)
         asked = error.retry_after if isinstance(error, DependencyError) else None
         # The last try comes when the job's time is up, not long after it.
         return min(min(asked or 0.0, self.longest_seconds) + jitter, left)
+
+    def _is_used_up(self, claim: Claim, error: WorkerError) -> bool:
+        """This was the last attempt that it had for this kind of failure."""
+        if isinstance(error, SourceUnavailable) and claim.age < self.source_seconds:
+            return False
+        return isinstance(error, _COUNTED) and claim.failures.get(error.code, 0) + 1 >= self.max_attempts

@@ -28,6 +28,16 @@ def test_a_long_error_is_one_line_however_narrow_the_terminal(tmp_path: Path) ->
     assert f"failed  translator: GLOSSARY_PATH: {glossary}: No such file or directory\n" in finished.stdout
 
 
+def test_a_spool_that_cannot_be_written_is_a_wrong_setting_from_the_start(tmp_path: Path) -> None:
+    terms = str(EXAMPLES / "glossary.ko.tsv")
+    settings = {"TRANSLATOR": "glossary", "GLOSSARY_PATH": terms, "STORAGE": "local"}
+    folders = {"LOCAL_STORAGE_DIR": str(tmp_path), "SPOOL_DIR": "/proc/spool"}
+    finished = operate("run", cwd=tmp_path, REDIS_URL="redis://127.0.0.1:1", **settings, **folders)
+    assert finished.stderr.startswith("settings: SPOOL_DIR: /proc/spool: ")
+    assert finished.stderr.count("\n") == 1
+    assert finished.returncode == 2
+
+
 def test_check_goes_on_after_what_fails_and_says_what_to_do(redis_url: str, tmp_path: Path) -> None:
     settings = {
         "REDIS_URL": redis_url,
@@ -46,7 +56,7 @@ def test_check_goes_on_after_what_fails_and_says_what_to_do(redis_url: str, tmp_
         r"failed  translator: GLOSSARY_PATH: /nowhere.tsv: No such file or directory",
         r"failed  store: LOCAL_STORAGE_DIR: .*",
         r"failed  fonts: FONT_PATHS: no font has .+, TARGET_LANGUAGE is th; name a file that has",
-        r"failed  spool: SPOOL_DIR /proc/spool: .*; name a folder that uid \d+ can write",
+        r"failed  spool: SPOOL_DIR: /proc/spool: .*; name a folder that uid \d+ can write",
     ]
     finished = operate("check", cwd=tmp_path, **settings)
     assert finished.returncode == 1, finished.stderr

@@ -102,11 +102,8 @@ def dependency_faults(outage: float) -> Iterator[Scenario]:
         return Scenario(name, do.proxy_fault(dependency, fault, outage), bound=RETRY_BOUND)
 
     for dependency in ("triton", "gemini", "store", "pictures"):
-        # A picture's host that stays away is the job's affair: three tries.
-        seconds = min(outage, 1.0) if dependency == "pictures" else outage
         for kind in ("refuse", "hang", "reset"):
-            strike = do.proxy_fault(dependency, Fault(kind), seconds)
-            yield Scenario(f"{dependency} {kind}", strike, bound=RETRY_BOUND)
+            yield lasting(f"{dependency} {kind}", dependency, Fault(kind))
     yield Scenario("Triton SIGKILL, restart", do.restart_triton, bound=RETRY_BOUND)
     for name in ("quota", "error"):
         yield Scenario(f"Gemini {name}", do.gemini_says(name, times=6), bound=RETRY_BOUND)

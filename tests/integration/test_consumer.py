@@ -94,9 +94,11 @@ async def test_a_host_that_stays_away_fails_the_job(bench: Bench) -> None:
         raise SourceUnavailable("image_url: x does not answer")
 
     await bench.push(message())
-    async with bench.consuming(job):
+    policy = replace(OPTIONS.attempt.retry, source_seconds=1.0)
+    async with bench.consuming(job, replace(OPTIONS, attempt=replace(OPTIONS.attempt, retry=policy))):
         result = await bench.result()
-    assert (result["error"]["code"], result["attempts"]) == ("source_unavailable", 3)
+    assert result["error"]["code"] == "source_unavailable"
+    assert result["attempts"] > 3
 
 
 async def test_a_bug_is_one_failed_result_without_its_trace(bench: Bench) -> None:

@@ -12,6 +12,8 @@ import pytest
 import structlog
 from redis.asyncio import Redis
 
+from tests.faults.proxy import Fault, Proxy
+from tests.faults.site import wait_until
 from tests.integration.consumers import OPTIONS, QUEUE, Bench, Switch, message, succeed, with_deadline
 from tests.integration.queues import cluster
 from worker import log, schemas
@@ -155,6 +157,37 @@ async def test_a_lost_claim_is_reported_by_its_jobs_name(
     assert lost == [("r1", "late"), ("r1", "stuck")]
 
 
+async def test_what_redis_forgot_is_not_said_to_be_done(
+    bench: Bench, request: pytest.FixtureRequest, proxy: Proxy
+) -> None:
+    """Redis goes while a job runs, and comes back without it: its result went nowhere."""
+    request.addfinalizer(structlog.reset_defaults)
+    log.configure(json=True, stream=(stream := io.StringIO()))
+    running, may_end = asyncio.Event(), asyncio.Event()
+
+    async def job(job: Job) -> Result:
+        running.set()
+        await may_end.wait()
+        return await succeed(job)
+
+    def events() -> list[str]:
+        return [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
+
+    bench.url = f"redis://{proxy.address}/0"
+    await bench.push(message())
+    async with bench.consuming(job):
+        await running.wait()
+        proxy.inject(Fault("refuse"))
+        may_end.set()
+        assert await asyncio.to_thread(wait_until, lambda: "queue.unavailable" in events(), 10)
+        await asyncio.sleep(0.2)
+        await bench.client.flushall()
+        proxy.lift()
+        assert await asyncio.to_thread(wait_until, lambda: "job.unconfirmed" in events(), 10)
+    assert "job.done" not in events()
+    assert await bench.client.llen("hosting_tasks") == 0
+
+
 async def test_fetching_pauses_while_a_dependency_is_down(bench: Bench) -> None:
     triton = Switch(InpainterUnavailable("Triton: UNAVAILABLE"))
     await bench.push(*(message(f"i{number}") for number in range(30)))
@@ -191,7 +224,8 @@ async def test_a_host_that_is_away_does_not_stop_the_others(bench: Bench) -> Non
         return await succeed(job)
 
     await bench.push(*(message(f"away{number}") for number in range(8)), message("here"))
-    async with bench.consuming(job):
+    policy = replace(OPTIONS.attempt.retry, source_seconds=0.0)
+    async with bench.consuming(job, replace(OPTIONS, attempt=replace(OPTIONS.attempt, retry=policy))):
         results = [await bench.result() for _ in range(9)]
         assert bench.breaker.states == {}
     assert sum(result["status"] == "failed" for result in results) == 8

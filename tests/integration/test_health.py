@@ -143,6 +143,20 @@ async def test_metrics_count_the_queue(redis_url: str, redis_server: EmbeddedRed
         assert found["operate_loop_cpu_seconds_total", ""] > 0
 
 
+async def test_metrics_say_how_full_redis_is(redis_url: str) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        try:
+            for limit in (0, 1 << 30):
+                client.config_set("maxmemory", limit)
+                client.set("filler", b"x" * (1 << 20))
+                async with listening(Readiness([], asyncio.Event()), redis_url) as port:
+                    found = samples((await port.get("/metrics"))[1])
+                assert found["operate_redis_memory_limit_bytes", ""] == limit
+                assert 1 << 20 < found["operate_redis_memory_bytes", ""] < 1 << 30
+        finally:
+            client.config_set("maxmemory", 0)
+
+
 async def test_metrics_are_served_while_redis_is_away() -> None:
     async with listening(Readiness([], asyncio.Event())) as port:
         assert (await port.get("/metrics"))[0] == 200

@@ -98,7 +98,7 @@ async def test_a_picture_arrives(site: tuple[Site, TestServer], source: HttpSour
         ("500", SourceUnavailable, 2),
         ("522", SourceUnavailable, 2),
         ("429", SourceUnavailable, 2),
-        ("slow.jpg", SourceUnavailable, 2),
+        ("slow.jpg", SourceUnavailable, 1),
         ("gzip.jpg", BadUrl, 1),
         ("file.jpg", BadUrl, 1),
         ("loop.jpg", BadUrl, 4),

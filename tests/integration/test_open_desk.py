@@ -12,8 +12,9 @@ from aiohttp.test_utils import TestServer
 from tests import gemini_server as server
 from tests.blocks import make_block
 from tests.openai_server import OpenAiServer
+from worker.bootstrap_checks import translators
 from worker.bootstrap_translation import open_desk, read_glossary
-from worker.errors import AuthError, SettingsError
+from worker.errors import AuthError, SettingsError, TranslatorUnavailable
 from worker.ports import Check
 from worker.settings import TranslateSettings, read_group
 from worker.translation.desk import Desk
@@ -37,10 +38,12 @@ class House:
         if second:
             listening = await self._stack.enter_async_context(TestServer(self.second.application()))
             settings |= {"FALLBACK_BASE_URL": str(listening.make_url("/v1")), "FALLBACK_MODEL": "local"}
-        group = read_group(
+        return open_desk(self.settings(**settings), Glossary(), self._redis_url, self._stack)
+
+    def settings(self, **settings: Any) -> TranslateSettings:
+        return read_group(
             TranslateSettings, GEMINI_API_KEY="key", GEMINI_BASE_URL=self._url, GEMINI_PRICE="1/2", **settings
         )
-        return open_desk(group, Glossary(), self._redis_url, self._stack)
 
 
 @pytest.fixture
@@ -81,6 +84,16 @@ async def test_either_translator_makes_the_worker_ready(house: House) -> None:
     assert await check.check() == "Gemini has gemini-3.8-flash; local at 127.0.0.1"
     _, alone = await house.open(FALLBACK_BASE_URL="http://127.0.0.1:9/v1", FALLBACK_MODEL="local")
     assert (await alone.check()).startswith("Gemini has gemini-3.8-flash; second translator: Connect")
+
+
+async def test_a_check_asks_each_translator_on_its_own(house: House) -> None:
+    (only,) = translators(house.settings())
+    assert (only.name, await only.check(5)) == ("translator", "Gemini has gemini-3.8-flash")
+    away = {"FALLBACK_BASE_URL": "http://127.0.0.1:9/v1", "FALLBACK_MODEL": "local"}
+    first, second = translators(house.settings(**away))
+    assert await first.check(5) == "Gemini has gemini-3.8-flash"
+    with pytest.raises(TranslatorUnavailable, match="second translator: Connect"):
+        await second.check(5)
 
 
 async def test_a_refused_key_is_said(house: House) -> None:

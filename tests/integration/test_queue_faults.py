@@ -180,6 +180,8 @@ async def test_a_replica_is_refused_until_it_is_promoted(redis_server: EmbeddedR
             await client.rpush("processor_tasks", "one")
             await client.replicaof("127.0.0.1", free_port())
             with pytest.raises(QueueUnavailable, match="READONLY"):
+                await queue.check()
+            with pytest.raises(QueueUnavailable, match="READONLY"):
                 await queue.renew()
             await client.replicaof("NO", "ONE")
         assert (await claim(queue)).payload == b"one"

@@ -8,8 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from worker import log
+from worker.embedded import free_port
 from worker.errors import InpainterUnavailable, first_error
 from worker.report import Stopwatch
 
@@ -79,3 +83,40 @@ def test_what_is_less_urgent_is_not_written() -> None:
     structlog.get_logger("x").warning("settings.unknown")
     assert json.loads(stream.getvalue())["event"] == "settings.unknown"
     structlog.reset_defaults()
+
+
+def test_what_a_library_says_is_json_without_secrets_too(stream: io.StringIO) -> None:
+    """The real exporter, its collector away, a key in its address."""
+    endpoint = f"http://user:hunter2@127.0.0.1:{free_port()}/v1/traces?key=abc123"
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, timeout=2)))
+    with provider.get_tracer("x").start_as_current_span("secret-key"):
+        pass
+    provider.force_flush()
+    provider.shutdown()
+    logging.getLogger("library").error("a %s of a library", "secret-key")
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    exported = [line for line in lines if line["logger"].startswith("opentelemetry.")]
+    assert any("key=***" in line["event"] for line in exported), "it quotes its address"
+    assert lines[-1]["event"] == "a *** of a library"
+    assert {line["level"] for line in lines} <= {"warning", "error"}
+    assert not any(secret in stream.getvalue() for secret in ("hunter2", "abc123", "secret-key"))
+
+
+def test_a_librarys_error_brings_its_trace_and_its_job(stream: io.StringIO) -> None:
+    with structlog.contextvars.bound_contextvars(request_id="r1"):
+        try:
+            raise ValueError("secret-key")
+        except ValueError:
+            logging.getLogger("library").exception("failed")
+    logging.getLogger("library").info("of no interest")
+    (line,) = map(json.loads, stream.getvalue().splitlines())
+    assert (line["logger"], line["request_id"], line["event"]) == ("library", "r1", "failed")
+    assert line["exception"].endswith("ValueError: ***")
+
+
+def test_a_second_configuration_takes_the_place_of_the_first(stream: io.StringIO) -> None:
+    log.configure(json=False, stream=(later := io.StringIO()))
+    logging.getLogger("library").warning("once")
+    assert stream.getvalue() == ""
+    assert later.getvalue().count("once") == 1

@@ -51,6 +51,12 @@ def test_a_name_near_one_that_is_set_is_somebody_elses() -> None:
     assert list(unknown_settings({"REDIS_URLS": "x", "REDIS_URL": "x"})) == []
 
 
+@pytest.mark.parametrize("value", ["", " "])
+def test_a_name_that_is_set_to_nothing_is_not_set(value: str) -> None:
+    found = list(unknown_settings({"GEMINI_KEY": "x", "GEMINI_API_KEY": value}))
+    assert found == ["GEMINI_KEY is not read; is GEMINI_API_KEY meant?"]
+
+
 def test_everything_in_our_env_file_should_be_known(tmp_path: Path) -> None:
     env_file = tmp_path / ".env"
     env_file.write_text("# COMMENT=1\nREDIS_URL=x\nexport GEMINI_KEY=k\nWORKERS=2\nCOLOUR=red\nEMPTY=\n")

@@ -25,6 +25,13 @@ SHAPES: dict[str, Any] = {
     "PaddleOCR 3 polys": {"rec_polys": [BOX], "rec_texts": [LINE[0]], "rec_scores": [LINE[1]]},
     "PaddleOCR 3 boxes": {"rec_boxes": [[10, 20, 110, 50]], "rec_texts": [LINE[0]], "rec_scores": [LINE[1]]},
     "PaddleOCR 3, list of one": [{"rec_polys": [BOX], "rec_texts": [LINE[0]], "rec_scores": [LINE[1]]}],
+    "PaddleOCR 3, saved": {"res": {"rec_polys": [BOX], "rec_texts": [LINE[0]], "rec_scores": [LINE[1]]}},
+    "PaddleOCR 3, saved, list of one": [
+        {"res": {"rec_polys": [BOX], "rec_texts": [LINE[0]], "rec_scores": [LINE[1]]}}
+    ],
+    "PPOCRLabel": [{"points": BOX, "transcription": LINE[0], "score": LINE[1], "difficult": False}],
+    "RapidOCR, JSON": [{"box": BOX, "txt": LINE[0], "score": LINE[1]}],
+    "keyed, with a res of its own": [{"box": BOX, "text": LINE[0], "score": LINE[1], "res": {}}],
     "RapidOCR": [[BOX, LINE[0], LINE[1]]],
     "more points": [{"box": [*BOX[:2], [110, 35], *BOX[2:]], "text": LINE[0], "score": LINE[1]}],
 }
@@ -50,6 +57,9 @@ def test_a_page_without_text(nothing: Any) -> None:
         ("text", "ocr_result: must be a list or an object, not a string"),
         ([{"text": "x"}], "ocr_result[0]: has none of box"),
         ([{"box": BOX}], "ocr_result[0].text: is missing"),
+        ([{"box": BOX, "txt": 5}], "ocr_result[0].txt: must be a string, not a number"),
+        ({"res": {"rec_texts": ["x"]}}, "ocr_result.res: an object needs rec_texts and"),
+        ({"res": []}, "ocr_result: an object needs rec_texts and"),
         ([{"box": BOX, "text": 5}], "ocr_result[0].text: must be a string, not a number"),
         ([{"box": BOX, "text": "x", "score": "high"}], "ocr_result[0].score: must be a finite number"),
         ([[BOX, "ok", 1.0], [BOX]], "ocr_result[1]: must be [box, [text, score]]"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,12 +29,33 @@ def claim(*, age: float = 0.0, crashes: int = 0, **failures: int) -> Claim:
     return Claim("a-1", b"", 1 + crashes + sum(failures.values()), crashes, age, None, failures)
 
 
-@pytest.mark.parametrize("error", [SourceUnavailable("x"), JobTimeout("x"), ModelError("x")])
+@pytest.mark.parametrize("error", [JobTimeout("x"), ModelError("x")])
 def test_what_may_lie_with_the_job_has_three_attempts(error: WorkerError) -> None:
     others = {"store_unavailable": 9, "inpainter_unavailable": 9}
     for before in (0, 1):
         assert POLICY.delay(claim(crashes=2, **others, **{error.code: before}), error, 0.5) is not None
     assert POLICY.delay(claim(**{error.code: 2}), error, 0.5) is None
+
+
+def test_a_pictures_host_may_be_away_for_half_an_hour() -> None:
+    away = SourceUnavailable("x")
+    assert POLICY.delay(claim(age=1799, source_unavailable=500), away, 0.5) is not None
+    assert POLICY.delay(claim(age=1800, source_unavailable=2), away, 0.5) is None
+    # It was another dependency that took so long.
+    assert POLICY.delay(claim(age=3000, store_unavailable=20, source_unavailable=1), away, 0.5) is not None
+
+
+def test_a_host_that_never_comes_back_is_asked_some_twenty_times() -> None:
+    """Each try takes a place from other jobs."""
+    away = SourceUnavailable("x")
+    for seed in range(100):
+        spreads, age, tries = Random(seed), 0.0, 1
+        while (
+            delay := POLICY.delay(claim(age=age, source_unavailable=tries - 1), away, spreads.random())
+        ) is not None:
+            age, tries = age + delay, tries + 1
+        assert 1800 <= age < 2100
+        assert 12 <= tries <= 35
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("x"), InpainterUnavailable("x"), AuthError("x")])

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.errors import SpoolUnavailable
+from worker.errors import SettingsError, SpoolUnavailable
 from worker.job import Box, Patch
 
 _PREFIX = "worker-"
@@ -119,6 +119,23 @@ class DiskSpool:
                     os.close(lock)
                 raise
             self._lock = lock
+
+
+def try_out(directory: Path) -> None:
+    """Write into SPOOL_DIR as the spool will, making the folder if it is not there.
+
+    Raises:
+        SettingsError: It cannot be made, or not be written.
+    """
+    probe = directory / f".check-{uuid.uuid4().hex}"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise SettingsError(
+            f"SPOOL_DIR: {directory}: {error.strerror}; name a folder that uid {os.getuid()} can write"
+        ) from None
 
 
 def sweep(directory: Path) -> int:

@@ -51,6 +51,10 @@ class FetchOptions:
     connections: int = 64
 
 
+class _Silent(SourceUnavailable):
+    """The host let the time pass. Waiting for it again at once would only keep a job's place from others."""
+
+
 class _ForbiddenAddress(OSError):
     """A host name leads to an address that is not public."""
 
@@ -86,14 +90,14 @@ class HttpSource:
             BadUrl: Not http(s), with a user name in it, or not on a public address.
             ImageNotFound: The host answered with 4xx.
             TooLarge: More than `max_bytes`.
-            SourceUnavailable: No answer, or 5xx, at each attempt.
+            SourceUnavailable: Refused, reset or 5xx at each attempt, or no answer in time.
         """
         target = _parse(url)
         for attempt in range(1, self._options.attempts + 1):
             try:
                 return await self._follow(target)
-            except SourceUnavailable:
-                if attempt == self._options.attempts:
+            except SourceUnavailable as error:
+                if attempt == self._options.attempts or isinstance(error, _Silent):
                     raise
                 await asyncio.sleep(random.uniform(0, 0.25 * 2**attempt))
         raise AssertionError("attempts must be at least 1")
@@ -121,9 +125,8 @@ class HttpSource:
         except aiohttp.InvalidURL:
             raise BadUrl("image_url: is not a valid URL") from None
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise SourceUnavailable(
-                f"image_url: {url.host} does not answer ({type(error).__name__})"
-            ) from None
+            failure = _Silent if isinstance(error, TimeoutError) else SourceUnavailable
+            raise failure(f"image_url: {url.host} does not answer ({type(error).__name__})") from None
         except ValueError:
             # A name that cannot be asked for: a NUL in it, a label of more than 63 bytes.
             raise BadUrl("image_url: is not a valid URL") from None

@@ -30,10 +30,12 @@ class RedisBacklog:
                 counts.zcard(f"{queue}:lease")
                 counts.llen(f"{queue}:dead")
                 counts.get(f"{queue}:taken")
-                waiting, delayed, claimed, dead, taken = await counts.execute()
+                counts.info("memory")
+                waiting, delayed, claimed, dead, taken, memory = await counts.execute()
         except (RedisError, OSError, TimeoutError) as error:
             raise QueueUnavailable(f"{self._named}: {type(error).__name__}") from None
-        return Backlog(waiting, delayed, claimed, dead, int(taken or 0))
+        used, limit = int(memory["used_memory"]), int(memory.get("maxmemory", 0))
+        return Backlog(waiting, delayed, claimed, dead, int(taken or 0), used, limit)
 
     async def close(self) -> None:
         """Close the connection."""

@@ -105,8 +105,9 @@ class RedisQueue:
         return ":".join((self._options.processor_queue, *parts))
 
     async def check(self) -> str:
-        """Redis answers, is new enough and no cluster."""
+        """Redis answers, is new enough and no cluster, and lets this worker run a script that writes."""
         line, uptime = await self._guard(self._server.inspect())
+        await self._beat()
         # A server that has just come back: whoever lives has not renewed yet.
         grace = self._options.lease_seconds - uptime
         self._reap_from = max(self._reap_from, time.monotonic() + grace)

@@ -17,6 +17,7 @@ from redis.exceptions import (
 )
 
 from worker.adapters.redis_connect import connect
+from worker.adapters.redis_words import why_away, words
 from worker.errors import AuthError, QueueUnavailable, SettingsError
 from worker.redis_address import RedisAddress
 
@@ -37,6 +38,7 @@ class RedisServer:
     def __init__(self, url: str, *, blocking_seconds: float = 0.0) -> None:
         self.client = connect(url, timeout_seconds=_SOCKET_TIMEOUT, blocking_seconds=blocking_seconds)
         self._named = f"REDIS_URL {RedisAddress.parse(url).hosts}"
+        self._encrypted = url.startswith("rediss")
         self._scripts: dict[str, AsyncScript] = {}
 
     async def run(self, name: str, keys: Sequence[str], arguments: Sequence[str | bytes | float]) -> Any:
@@ -52,12 +54,12 @@ class RedisServer:
 
         Raises:
             AuthError: Password, user or the user's rights are refused.
-            QueueUnavailable: Any other error; its message is Redis's own where it says more than its name.
+            QueueUnavailable: Any other error; its message says why, in Redis's words where it spoke.
         """
         try:
             return await command
         except (AuthenticationError, NoPermissionError) as error:
-            raise AuthError(f"{self._named}: {_words(error)}") from None
+            raise AuthError(f"{self._named}: {words(error)}") from None
         except MasterNotFoundError as error:
             raise QueueUnavailable(f"{self._named}: {_why_no_master(error)}") from error
         except ResponseError as error:
@@ -65,11 +67,12 @@ class RedisServer:
                 # The master became a replica; a new connection may find the new master.
                 await self.client.connection_pool.disconnect()
                 raise QueueUnavailable(f"{self._named}: READONLY, this is a replica") from error
-            if any(words in str(error) for words in _FORBIDDEN):
-                raise AuthError(f"{self._named}: {_words(error)}") from None
-            raise QueueUnavailable(f"{self._named}: {_words(error)}") from error
+            if any(sign in str(error) for sign in _FORBIDDEN):
+                raise AuthError(f"{self._named}: {words(error)}") from None
+            raise QueueUnavailable(f"{self._named}: {words(error)}") from error
         except (RedisError, OSError, TimeoutError) as error:
-            raise QueueUnavailable(f"{self._named}: {type(error).__name__}") from error
+            why = why_away(error, encrypted=self._encrypted)
+            raise QueueUnavailable(f"{self._named}: {why}") from error
 
     async def inspect(self) -> tuple[str, float]:
         """One line about the server, and for how many seconds it has run.
@@ -99,8 +102,7 @@ class RedisServer:
 def _dangers(info: dict[str, Any]) -> list[str]:
     """What lets this server lose jobs; see docs/operations.md."""
     policy = str(info.get("maxmemory_policy", "noeviction"))
-    dangers = ["a replica, it takes no jobs"] if info.get("role") == "slave" else []
-    dangers += [] if info.get("aof_enabled") else ["appendonly is off: a restart loses jobs"]
+    dangers = [] if info.get("aof_enabled") else ["appendonly is off: a restart loses jobs"]
     if policy != "noeviction" and int(info.get("maxmemory", 0)):
         dangers.append(f"maxmemory-policy is {policy}: it may evict jobs")
     return dangers
@@ -111,8 +113,3 @@ def _why_no_master(error: MasterNotFoundError) -> str:
     if "AuthenticationError" in str(error):
         return "the Sentinels refuse the login, REDIS_URL may end in ?sentinel_password=…"
     return "the Sentinels name no master: none answers, or none knows the service of REDIS_URL"
-
-
-def _words(error: RedisError) -> str:
-    """The first words of what Redis said: it quotes commands and keys, never values."""
-    return str(error)[:160] or type(error).__name__
