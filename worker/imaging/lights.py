@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from worker.imaging import ground
 from worker.imaging.halo import hugged
@@ -37,8 +38,8 @@ _CERTAIN, _STILL_BOLD = 0.8, 0.95
 #: Shapes count where they take at least this share of the line, and of its ring as much departs from the
 #: surface by so many levels.
 _LEAST_SHAPED, _LEAST_AROUND, _SHAPE = 0.05, 0.03, 10.0
-#: Share of the contrast by which grain alone may darken an opening.
-_RUN_TOGETHER = 0.2
+#: Ground that is darker than a light by this share of the contrast is not lit; so much of it, and none is.
+_RUN_TOGETHER, _THROUGH = 0.35, 0.2
 #: Pixels that tell a colour.
 _COUNTED = 1000
 #: A share of the deviation from the surface that grain leaves where shapes are the rest of it.
@@ -77,7 +78,8 @@ def with_shapes(scene: Scene, surface: Ground, ring: Mask, area: Mask, options: 
         return None
     contrast = contrast_of(surface.departure, scene.inside)
     certain = both(beyond(surface.departure, _CERTAIN * contrast), scene.inside)
-    plain = _opened(scene, surface.plain, certain, ring, contrast)
+    darkest = _darkest(scene, surface.plain, certain)
+    plain = _opened(scene, darkest, ring)
     departure = ground.departure(scene.pixels, plain)
     bold = beyond(departure, options.seed * contrast)
     if cv2.countNonZero(both(certain, bold)) < _STILL_BOLD * cv2.countNonZero(certain):
@@ -94,23 +96,40 @@ def with_shapes(scene: Scene, surface: Ground, ring: Mask, area: Mask, options: 
     departs = less(beyond(surface.departure, surface.faint), scene.foreign)
     if hugged(scene, both(bold, scene.inside), departs, scene.grown(options.reach), options) > _EDGE:
         return None  # an outline or a shadow is no shape of the ground
-    return Ground(plain, departure, sigma, faint, shaped=True)
+    plain = _without_letters(scene, plain, darkest, contrast)
+    return Ground(plain, ground.departure(scene.pixels, plain), sigma, faint, shaped=True)
 
 
-def _opened(scene: Scene, plain: Image, certain: Mask, ring: Mask, contrast: int) -> Image:
-    """The crop without what is thinner than strokes are, and lighter or darker as the ink is."""
+def _darkest(scene: Scene, plain: Image, certain: Mask) -> NDArray[np.float64]:
+    """What, taken from a picture, leaves the ink light in all channels: 0 or 255 for each, and a fourth."""
     columns, rows = some_of(certain, _COUNTED)
     off = scene.pixels[rows, columns].astype(np.int16) - plain[rows, columns]
     lighter = np.median(off, axis=0) > 0 if len(rows) else np.ones(3, bool)
-    darker = np.append(np.where(lighter, 0.0, 255.0), 0.0)
-    calm = cv2.absdiff(cv2.medianBlur(scene.pixels, _GRAIN), darker)  # the ink light in all channels
-    element = square(int(np.ceil(_HALF_STROKE * scene.text_height)) + 1)
-    opened = cv2.morphologyEx(calm, cv2.MORPH_OPEN, element)
-    # a letter of many strokes that the median has run together is no light
-    raw = cv2.morphologyEx(cv2.absdiff(scene.pixels, darker), cv2.MORPH_OPEN, element)
-    run_together = cv2.subtract(opened, raw) > _RUN_TOGETHER * contrast
-    opened = cv2.absdiff(np.where(run_together, raw, opened), darker)
+    return np.append(np.where(lighter, 0.0, 255.0), 0.0)
+
+
+def _broader(scene: Scene) -> Mask:
+    """An element broader than a stroke."""
+    return square(int(np.ceil(_HALF_STROKE * scene.text_height)) + 1)
+
+
+def _opened(scene: Scene, darkest: NDArray[np.float64], ring: Mask) -> Image:
+    """The crop without what is thinner than strokes are, and lighter or darker as the ink is."""
+    calm = cv2.absdiff(cv2.medianBlur(scene.pixels, _GRAIN), darkest)
+    opened = cv2.absdiff(cv2.morphologyEx(calm, cv2.MORPH_OPEN, _broader(scene)), darkest)
     columns, rows = some_of(ring, _COUNTED)
     # an opening keeps to the lower side of the grain
     lower = np.median(scene.pixels[rows, columns].astype(np.int16) - opened[rows, columns], axis=0)
     return cv2.add(opened, np.append(lower, 0.0)).astype(np.uint8)
+
+
+def _without_letters(scene: Scene, plain: Image, darkest: NDArray[np.float64], contrast: int) -> Image:
+    """Without letters of many strokes that the median has run together: their ground shows through."""
+    light, element = cv2.absdiff(scene.pixels, darkest), _broader(scene)
+    darker = cv2.subtract(cv2.absdiff(plain, darkest), light).max(axis=2).astype(np.uint8)
+    through = cv2.blur(beyond(darker, _RUN_TOGETHER * contrast), element.shape).astype(np.uint8)
+    letters = widened(beyond(through, 255 * _THROUGH), element)
+    if not cv2.countNonZero(letters):
+        return plain
+    opened = cv2.absdiff(cv2.morphologyEx(light, cv2.MORPH_OPEN, element), darkest)
+    return np.where(letters[..., None] > 0, opened, plain).astype(np.uint8)

@@ -42,9 +42,9 @@ class TextureOptions:
     #: How far around the ink a ground is looked at, and at most so many px.
     reach: float = 2.0
     most_reach: int = 200
-    #: Share of diffusion's squared error that rows and columns may leave: cloth and wood leave up to 1.10,
-    #: pictures 1.46 and more.
-    most_wrong: float = 1.15
+    #: Share of diffusion's squared error that rows and columns may leave: cloth and wood leave up to 0.9 (few
+    #: a little over 1), pictures 1.1 and more.
+    most_wrong: float = 1.0
     #: Px that text is high in the look at reduced size, about: that is a whole number of times smaller.
     look_height: int = 16
     #: The ground this near to the ink says which colours it has, and what is finer than the look shows.
