@@ -40,4 +40,5 @@ def test_strips_of_20000_px_stay_within_their_memory(
         for line in Path(f"/proc/{worker.pid}/status").read_text().splitlines()
         if line.startswith("VmHWM")
     )
+    print(f"{strips} strips in flight: peak of {int(peak.split()[1]) / 1000:.0f} MB")  # noqa: T201 - for RESULTS.md
     assert int(peak.split()[1]) / 1000 <= megabytes
