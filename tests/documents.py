@@ -67,7 +67,7 @@ CHECKED: Mapping[str, str] = {
     r"make (bench-\w+|load-model|chaos)( \w+=.+)?": "measures for minutes; its parts are tested",
     r"make audit": "asks a public service",
     r"python -m benchmarks\.\w+( .+)?": "measures for minutes",
-    r"pytest tests/\S+": "runs with all the others",
+    r"pytest (-s )?tests/\S+": "runs with all the others",
     r"python -m export( build --weights big-lama.*)?": "downloads 205 MB; its tests build from other weights",
     r"python -m export\.training\.\w+.*": "takes gigabytes and hours",
 }

@@ -134,7 +134,7 @@ def test_commands_can_be_given(command: str) -> None:
         "kubectl": _check_kubectl,
         "pip": _check_pip,
         "python": _check_python,
-        "pytest": lambda words: _exists(words[1]),
+        "pytest": lambda words: _exists(words[-1]),
         "operate-worker": _check_worker,
         "cp": lambda words: _exists(words[1]),
     }
