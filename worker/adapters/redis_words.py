@@ -31,13 +31,11 @@ def why_away(error: BaseException, *, encrypted: bool) -> str:
             case ConnectionRefusedError():
                 return "the connection is refused"
             case TimeoutError():
-                return "no answer in time" + (
-                    ", as where a port without TLS is given as rediss://" * encrypted
-                )
+                hint = ", as where a port without TLS is given as rediss://"
+                return f"no answer in time{hint if encrypted else ''}"
     if type(error) is NotConnected or isinstance(error, ConnectionResetError):
-        return "the connection was closed" + (
-            ", as where a port with TLS is given as redis://" * (not encrypted)
-        )
+        hint = ", as where a port with TLS is given as redis://"
+        return f"the connection was closed{'' if encrypted else hint}"
     return type(error).__name__
 
 

@@ -152,11 +152,6 @@ def _guess_strokes(page: Image, ground: Image) -> Mask:
     return np.asarray(strokes if threshold >= 12 else np.zeros_like(distance), np.uint8)
 
 
-def _liker(one: Mask, other: Mask, likeness: Likeness | None) -> tuple[Mask, float]:
-    """Which of two masks spells the text better, and how well."""
-    return max(((mask, likeness.of(mask) if likeness else 1.0) for mask in (one, other)), key=itemgetter(1))
-
-
 def _innermost(
     colours: Colours, strokes: Mask, fill: RGB, likeness: Likeness | None, found: float
 ) -> tuple[Mask, float]:
