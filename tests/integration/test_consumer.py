@@ -13,7 +13,7 @@ import pytest
 from tests.integration.consumers import OPTIONS, Bench, message, succeed, with_deadline
 from worker import schemas
 from worker.charges import charge
-from worker.errors import BadImage, InpainterUnavailable, SourceUnavailable, StoreUnavailable, WorkerError
+from worker.errors import BadImage, InpainterUnavailable, StoreUnavailable, WorkerError
 from worker.job import Job, Result, Usage
 
 
@@ -87,18 +87,6 @@ async def test_a_dependency_that_comes_back_costs_nothing_but_time(bench: Bench)
     assert (result["status"], result["attempts"]) == ("completed", 6)
     assert await bench.letters() == []
     await bench.assert_nothing_left()
-
-
-async def test_a_host_that_stays_away_fails_the_job(bench: Bench) -> None:
-    async def job(_: Job) -> Result:
-        raise SourceUnavailable("image_url: x does not answer")
-
-    await bench.push(message())
-    policy = replace(OPTIONS.attempt.retry, source_seconds=1.0)
-    async with bench.consuming(job, replace(OPTIONS, attempt=replace(OPTIONS.attempt, retry=policy))):
-        result = await bench.result()
-    assert result["error"]["code"] == "source_unavailable"
-    assert result["attempts"] > 3
 
 
 async def test_a_bug_is_one_failed_result_without_its_trace(bench: Bench) -> None:

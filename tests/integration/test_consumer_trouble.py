@@ -52,6 +52,17 @@ async def test_each_kind_of_failure_has_its_own_budget(bench: Bench) -> None:
     assert (result["status"], result["attempts"]) == ("completed", 8)
 
 
+async def test_a_host_that_stays_away_fails_the_job(bench: Bench) -> None:
+    async def job(_: Job) -> Result:
+        raise SourceUnavailable("image_url: x does not answer")
+
+    await bench.push(message())
+    policy = replace(OPTIONS.attempt.retry, source_seconds=0.0)  # three tries, once it had its time
+    async with bench.consuming(job, replace(OPTIONS, attempt=replace(OPTIONS.attempt, retry=policy))):
+        result = await bench.result()
+    assert (result["error"]["code"], result["attempts"]) == ("source_unavailable", 3)
+
+
 async def test_a_dependency_that_stays_away_costs_the_job_at_its_age_limit(bench: Bench) -> None:
     async def job(_: Job) -> Result:
         raise StoreUnavailable("R2: 503")

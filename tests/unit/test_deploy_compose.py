@@ -15,6 +15,7 @@ import yaml
 
 from tests.deployment import DOCKERFILE, FILES, exports, flags, load, merge, mounts, seen, stages
 from tests.documents import ROOT, commands
+from worker.misspelt import COMPOSE_NAMES
 from worker.settings import QueueSettings, Settings
 
 
@@ -70,7 +71,7 @@ def test_everything_that_is_referred_to_is_there(stack: Any) -> None:
             assert service["build"]["target"] in stages()
         assert set(service.get("depends_on", {})) <= set(stack["services"])
         for variable in service.get("environment", {}):
-            assert variable in options() or variable.startswith("GF_") or name == "redis", variable
+            assert variable in options() or variable.startswith("GF_") or variable in COMPOSE_NAMES, variable
     assert stack["services"]["worker"]["ipc"] == "service:triton"
 
 

@@ -16,6 +16,18 @@ from examples import submit_job
 EXAMPLES = Path(submit_job.__file__).parent
 
 
+def submit(redis_url: str, timeout: int) -> subprocess.CompletedProcess[str]:
+    """Run the example as the README there says."""
+    job = ["https://shop.example/a.jpg", str(EXAMPLES / "promotion.ocr.json")]
+    return subprocess.run(
+        [sys.executable, submit_job.__file__, *job, "--redis", redis_url, "--timeout", str(timeout)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
 @pytest.mark.parametrize(("status", "code"), [("completed", 0), ("failed", 1)])
 def test_results_of_others_stay_where_they_are(redis_url: str, status: str, code: int) -> None:
     others = [
@@ -37,14 +49,7 @@ def test_results_of_others_stay_where_they_are(redis_url: str, status: str, code
 
         worker = threading.Thread(target=answer)
         worker.start()
-        command = ["https://shop.example/a.jpg", str(EXAMPLES / "promotion.ocr.json"), "--redis", redis_url]
-        done = subprocess.run(
-            [sys.executable, submit_job.__file__, *command, "--timeout", "30"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        done = submit(redis_url, timeout=30)
         worker.join()
         assert done.returncode == code, done.stderr
         printed = json.loads(done.stdout)
@@ -53,12 +58,5 @@ def test_results_of_others_stay_where_they_are(redis_url: str, status: str, code
 
 
 def test_no_result_is_said_so(redis_url: str) -> None:
-    command = ["https://shop.example/a.jpg", str(EXAMPLES / "promotion.ocr.json"), "--redis", redis_url]
-    done = subprocess.run(
-        [sys.executable, submit_job.__file__, *command, "--timeout", "1"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = submit(redis_url, timeout=1)
     assert (done.returncode, done.stderr.strip()) == (1, "no result within 1 s")
