@@ -26,7 +26,7 @@ _BOX_KEYS = ("box", "polygon", "points", "bbox")
 _TEXT_KEYS = ("text", "transcription", "txt")
 _SCORE_KEYS = ("score", "confidence")
 #: A page holds hundreds of lines; more than this is not OCR of a picture.
-_MAX_LINES = 5_000
+MAX_LINES = 5_000
 #: One line of text; longer ones are not OCR of a line.
 _MAX_TEXT = 10_000
 #: Coordinates beyond this are outside any picture that can be decoded.
@@ -59,8 +59,8 @@ def parse_ocr(value: Any, field: str = "ocr_result") -> tuple[TextLine, ...]:
             return _parallel_lists(page, page_field)
     if len(value) == 1 and (value[0] is None or _is_page(value[0])):
         return parse_ocr(value[0], f"{field}[0]")
-    if len(value) > _MAX_LINES:
-        _fail(field, f"has {len(value)} lines, more than {_MAX_LINES}")
+    if len(value) > MAX_LINES:
+        _fail(field, f"has {len(value)} lines, more than {MAX_LINES}")
     return tuple(_line(entry, f"{field}[{index}]") for index, entry in enumerate(value))
 
 
@@ -95,8 +95,8 @@ def _parallel_lists(value: dict[str, Any], field: str) -> tuple[TextLine, ...]:
     if not len(boxes) == len(texts) == len(scores):
         lengths = f"{len(boxes)}, {len(texts)} and {len(scores)}"
         _fail(field, f"{boxes_key}, rec_texts and rec_scores differ in length: {lengths}")
-    if len(texts) > _MAX_LINES:
-        _fail(field, f"has {len(texts)} lines, more than {_MAX_LINES}")
+    if len(texts) > MAX_LINES:
+        _fail(field, f"has {len(texts)} lines, more than {MAX_LINES}")
     return tuple(
         TextLine(
             _polygon(box, f"{field}.{boxes_key}[{index}]"),

@@ -137,9 +137,19 @@ def _truncated(_: dict[str, Any]) -> web.Response:
     return gemini.completion('{"translations": [{"id": 0, "te', finish="MAX_TOKENS")
 
 
+def _wordy(request: dict[str, Any]) -> web.Response:
+    """Far more than fits; a little less when asked for less."""
+    asked = gemini.blocks_of(request)
+    words = " 아주 길다" * (9 if "translation" in asked[0] else 10)
+    return gemini.completion(
+        gemini.reply_of(request, **{f"b{each['id']}": f"{each['id']}{words}" for each in asked})
+    )
+
+
 #: What the server can be told to answer.
 ANSWERS: dict[str, gemini.Answer] = {
     "well": gemini.translate_all,
+    "wordy": _wordy,
     "quota": lambda _: gemini.quota("1s"),
     "error": lambda _: gemini.failure(500, "INTERNAL", "oops"),
     "refused": lambda _: gemini.failure(403, "PERMISSION_DENIED", "no"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Sequence
 from math import inf
 from statistics import median
@@ -32,21 +33,37 @@ def evened_styles(inks: Sequence[Ink], styles: Sequence[Style]) -> list[Style]:
 def style_groups(inks: Sequence[Ink], styles: Sequence[Style]) -> list[list[int]]:
     """Indices of blocks that look alike: one headline, the rows of a list, the captions."""
     groups: list[list[int]] = []
+    weights: list[list[int]] = []  # of each group, ascending
     for index in sorted(range(len(inks)), key=lambda i: -inks[i].size):
-        apart = [_apart(inks, styles, group, index) for group in groups]
+        apart = [
+            _apart(inks, styles, group, _middle(own), index)
+            for group, own in zip(groups, weights, strict=True)
+        ]
         nearest = min(range(len(groups)), key=apart.__getitem__, default=0)
         if groups and apart[nearest] < inf:
             groups[nearest].append(index)
+            insort(weights[nearest], styles[index].weight)
         else:
             groups.append([index])
+            weights.append([styles[index].weight])
     return groups
 
 
-def _apart(inks: Sequence[Ink], styles: Sequence[Style], group: Sequence[int], index: int) -> float:
-    """How far a block, no larger than the group's last, is from its style; infinity where it has another."""
+def _middle(ascending: Sequence[int]) -> float:
+    """Their median."""
+    half = len(ascending) // 2
+    return (ascending[half] + ascending[~half]) / 2
+
+
+def _apart(
+    inks: Sequence[Ink], styles: Sequence[Style], group: Sequence[int], middle: float, index: int
+) -> float:
+    """How far a block, no larger than the group's last, is from its style; infinity where it has another.
+
+    The style's weight is the middle of the group's: the first one's alone may have been told wrong.
+    """
     ink, style, first = inks[index], styles[index], styles[group[0]]
-    # the first alone may have been told wrong
-    weight = abs(median(styles[member].weight for member in group) - style.weight) / _SAME_WEIGHT
+    weight = abs(middle - style.weight) / _SAME_WEIGHT
     colour = difference(first.fill.start, style.fill.start) / _SAME_COLOUR
     small = ink.size < _SMALL
     alike = (

@@ -17,6 +17,7 @@ from worker.rendering.frame import Frame, Rect
 from worker.rendering.groups import style_groups
 from worker.rendering.ink import MOST_BEARING
 from worker.rendering.style import Style
+from worker.rendering.territory import FAR
 
 #: No translation of a block on a picture is longer; a text beyond it is not tried.
 LONGEST_TEXT = 1500
@@ -101,7 +102,8 @@ def _place_beside(
     Where neighbours have grown around it, it shrinks inside its own home: nobody else grows into that.
     """
     taken = candidate.ink.frame.extents_of(bodies)
-    taken = taken[~candidate.around.home.overlaps_any(taken)]
+    near = candidate.ink.rect.grown(FAR * candidate.ink.size, FAR * candidate.ink.size)
+    taken = taken[near.overlaps_any(taken) & ~candidate.around.home.overlaps_any(taken)]
     for _ in range(2):
         choice = at_size(fits, common, candidate) or (fits[0] if fits else None)
         found = place(candidate, choice, min(common, choice.size), fonts) if choice else None

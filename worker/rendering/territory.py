@@ -20,7 +20,7 @@ _WIDEST_MARGIN = 0.08
 #: One in so many texts may stand outside the margin, and no more than so many.
 _AMONG, _MOST_OUTSIDE = 8, 2
 #: Neighbours farther away than this many em (beside the block's own length) can never matter.
-_FAR = 60.0
+FAR = 60.0
 
 
 def homes_of(
@@ -42,7 +42,7 @@ def homes_of(
     homes = []
     for index, (ink, own) in enumerate(zip(inks, roomy, strict=True)):
         left, top, right, bottom = boxes[index]
-        far = _FAR * ink.size
+        far = FAR * ink.size
         near = (
             (boxes[:, 0] < right + far)
             & (boxes[:, 2] > left - far)

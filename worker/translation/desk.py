@@ -103,7 +103,8 @@ class Desk:
         known = await self._recall(list(keys.values()))
         shorter = {number: known[key] for number, key in keys.items() if key in known}
         usage = FREE
-        left = [excess for excess in too_long if excess.block_id in keys.keys() - shorter.keys()]
+        missing = keys.keys() - shorter.keys()
+        left = [excess for excess in too_long if excess.block_id in missing]
         if left:
             gained, usage = await shorten(self._translators, page, texts, left)
             await self._remember({keys[number]: text for number, text in gained.items()})
