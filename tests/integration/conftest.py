@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
@@ -59,3 +61,20 @@ async def distant(redis_url: str, proxy: Proxy) -> AsyncIterator[RedisQueue]:
         await client.flushdb()
     yield queue
     await queue.close()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that only itself vouches for; the key is beside it."""
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=here"]
+    command += [
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+        "-keyout",
+        str(path.with_suffix(".key")),
+        "-out",
+        str(path),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    return path

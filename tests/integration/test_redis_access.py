@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +18,7 @@ from tests.integration.queues import (
     job_of,
     open_queue,
 )
+from tests.integration.tls import tls_front
 from worker import metrics
 from worker.adapters.redis_queue import RedisQueue
 from worker.embedded import EmbeddedRedis, free_port
@@ -120,48 +119,6 @@ async def test_a_wrong_password_is_an_auth_error_without_the_password(redis_url:
         await queue.fetch(1)
     assert "hunter2" not in refused.value.message
     await queue.close()
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that only itself vouches for; the key is beside it."""
-    path = tmp_path_factory.mktemp("tls") / "server.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=redis"]
-    command += [
-        "-addext",
-        "subjectAltName=IP:127.0.0.1",
-        "-keyout",
-        str(path.with_suffix(".key")),
-        "-out",
-        str(path),
-    ]
-    subprocess.run(command, check=True, capture_output=True)
-    return path
-
-
-@asynccontextmanager
-async def tls_front(certificate: Path, port: int) -> AsyncIterator[int]:
-    """TLS in front of a plain Redis, as stunnel does it: the packaged redis-server is built without TLS."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
-
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while piece := await reader.read(1 << 16):
-                writer.write(piece)
-                await writer.drain()
-        except OSError:
-            return
-        finally:
-            writer.close()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        behind, server = await asyncio.open_connection("127.0.0.1", port)
-        await asyncio.gather(pump(reader, server), pump(behind, writer))
-
-    front = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    async with front:
-        yield front.sockets[0].getsockname()[1]
 
 
 async def test_rediss_is_encrypted_and_believes_only_its_authority(
