@@ -200,7 +200,9 @@ def environment(redis_url: str, gemini: GeminiProcess, tmp_path: Path) -> Iterat
     ("pages", "rows", "answers"),
     [
         (PAGES, 100, "well"),
-        pytest.param((), MAX_LINES // COLUMNS, "wordy", marks=(pytest.mark.slow, pytest.mark.timeout(3 * PATIENCE))),
+        pytest.param(
+            (), MAX_LINES // COLUMNS, "wordy", marks=(pytest.mark.slow, pytest.mark.timeout(3 * PATIENCE))
+        ),
     ],
 )
 def test_no_callback_takes_long(
