@@ -22,7 +22,7 @@ from worker.job import Box, Mask
 #: Whole levels above and below 0.
 Levels = NDArray[np.int16]
 Window = tuple[slice, slice]
-#: Pieces of a hole, (N, 2, 2): where each begins (down, across), and how far away its like was found.
+#: Pieces of a hole, (N, 3, 2): where each begins (down, across), and how far away two likes were found.
 Places = NDArray[np.intp]
 
 
@@ -38,6 +38,9 @@ class PieceOptions:
     woven_weight: float = 0.1
     #: Pieces are sought in so many goes, the surest first: later ones see what earlier ones copied.
     goes: int = 2
+    #: Two likes of each piece are copied: what they have in common is the cloth's, what they have not is each
+    #: one's own. They come from a chessboard's fields of so many px, one from the light, one from the dark.
+    field: int = 8
     #: Places that are looked at; of more only every second, as a chessboard's fields.
     most_places: int = 1000
     #: Px of the page around a piece over which it fades into its neighbours and is placed by.
@@ -47,7 +50,7 @@ class PieceOptions:
 def sought(
     grey: Floats, known: NDArray[np.bool_], usual: NDArray[np.bool_], hole: Mask, options: PieceOptions
 ) -> Places:
-    """For each piece of a hole, surest first, the place that continues what is seen around it.
+    """For each piece of a hole, surest first, the places that continue best what is seen around it.
 
     Args:
         grey: The ground in one channel, (H, W), contiguous; what is expected where it is not known. Changed:
@@ -62,7 +65,9 @@ def sought(
     corners = _corners(usual, size, options.most_places)
     pieces = _pieces(hole, options.side)
     if not len(corners) or not len(pieces):
-        return np.empty((0, 2, 2), np.intp)
+        return np.empty((0, 3, 2), np.intp)
+    dark = (corners // options.field).sum(axis=1) % 2 > 0
+    corners = np.concatenate([corners[~dark], corners[dark]])
     likes = sliding_window_view(grey, size)[corners[:, 0], corners[:, 1]].reshape(len(corners), -1)
     there = np.asarray(cv2.transpose(likes), np.float32)  # places are columns: that is multiplied faster
     squared = there * there
@@ -71,7 +76,7 @@ def sought(
     windows, flat = np.indices(size).reshape(2, -1).T @ strides, grey.ravel()
     wanted = np.clip(pieces - options.margin, 0, np.subtract(hole.shape, size))
     order = np.argsort(-weight[(wanted @ strides)[:, None] + windows].mean(axis=1), kind="stable")
-    shifts = np.empty_like(pieces)
+    shifts = np.empty((2, *pieces.shape), np.intp)
     for go in np.array_split(order, min(options.goes, len(order))):
         here = (wanted[go] @ strides)[:, None] + windows
         told = weight[here]
@@ -80,18 +85,33 @@ def sought(
         told *= flat[here]
         told *= -2
         cost += told @ there
-        like = cost.argmin(axis=1)
-        shifts[go] = corners[like] - wanted[go]
+        like, other = _two(cost, int(np.count_nonzero(~dark)))
+        shifts[:, go] = corners[[like, other]] - wanted[go]
         # of what several pieces cover the surest says what it is
         filled = here[::-1][missing[::-1]]
         flat[filled] = likes[like[::-1]][missing[::-1]]
         weight[filled] = options.copied_weight
-    return np.stack([pieces, shifts], axis=1)[order]
+    return np.stack([pieces, *shifts], axis=1)[order]
+
+
+def _two(cost: Floats, light: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """For each piece the best of all places, and the best of those that lie on fields of the other shade.
+
+    Args:
+        cost: Of each piece at each place, those on light fields first.
+        light: How many those are; where all have one shade, the best is also the other one.
+    """
+    first = light % cost.shape[1]
+    one = cost[:, : first or None].argmin(axis=1)
+    other = cost[:, first:].argmin(axis=1) + first
+    here = np.arange(len(cost))
+    swapped = cost[here, other] < cost[here, one]
+    return np.where(swapped, other, one), np.where(swapped, one, other)
 
 
 def reached(places: Places, options: PieceOptions) -> Box:
     """What holds the pieces and their likes."""
-    corners = np.concatenate([places[:, 0], places.sum(axis=1)])
+    corners = np.concatenate([places[:, 0], *(places[:, :1] + places[:, 1:]).swapaxes(0, 1)])
     (top, left), (bottom, right) = corners.min(axis=0).tolist(), (corners.max(axis=0) + options.side).tolist()
     return Box(left, top, right, bottom)
 
@@ -129,9 +149,9 @@ def _pieces(hole: Mask, side: int) -> NDArray[np.intp]:
 class Texture:
     """What is seen at full size beyond what is foretold."""
 
-    #: (H, W, 3), 0 where nothing is seen.
+    #: (H, W, C), 0 where nothing is seen.
     over: Floats
-    #: The same in one channel.
+    #: What of it is compared, in one channel.
     grey: Floats
     #: Where something is seen.
     free: NDArray[np.bool_]
@@ -139,7 +159,7 @@ class Texture:
     def placed(
         self, places: Places, inner: Box, factor: int, options: PieceOptions
     ) -> tuple[Floats, NDArray[np.bool_]]:
-        """Copies of it, each placed to the pixel, and where there are any; inside a box.
+        """Copies of it, two for each piece, each placed to the pixel; and where there are any; inside a box.
 
         Args:
             places: Where each piece comes from, found at reduced size.
@@ -147,59 +167,77 @@ class Texture:
             factor: How many times smaller that is.
             options: How.
         """
-        total = np.zeros((inner.height, inner.width, 3), np.float32)
+        channels = self.over.shape[2]
+        total = np.zeros((inner.height, inner.width, channels), np.float32)
         weight = np.full(total.shape[:2], 1e-6, np.float32)
         free = self.free[inner.slices]
         # what is wanted, as often as it counts for more than a copy; nothing where nothing is known yet
         goal = self.grey[inner.slices] * (free * np.float32(1 / options.copied_weight))
         unknown = (~free).view(np.uint8)
         told = np.where(free, np.float32(1), np.float32(options.copied_weight))
-        tents = _Tents(options.fade)
-        for into, area in _reached(places, inner, factor, options, self.free.shape):
+        tents = _Tents(options.fade, channels)
+        for into, areas in _reached(places, inner, factor, options, self.free.shape):
             wanted, missing = goal[into], unknown[into]
             height, width = wanted.shape
             # compared as if all of it counted alike: one product, where each px with its own weight needs two
-            mean = wanted * (options.copied_weight / cv2.mean(told[into])[0])
-            cost = cv2.matchTemplate(self.grey[area], mean, cv2.TM_SQDIFF)
-            _, _, (left, top), _ = cv2.minMaxLoc(cost)
-            top, left = top + area[0].start, left + area[1].start
-            source = (slice(top, top + height), slice(left, left + width))
+            mean = np.asarray(wanted * (options.copied_weight / cv2.mean(told[into])[0]), np.float32)
+            (best, wrong), (other, worse) = sorted((self._nearest(mean, area) for area in areas), key=_wrong)
             fade, share = tents.of(height, width)
-            cv2.accumulateProduct(self.over[source], fade, total[into])
+            part = (wrong + 1) / (wrong + worse + 2)
+            copy = cv2.addWeighted(self.over[best], 1 - part, self.over[other], part, 0)
+            cv2.accumulateProduct(copy, fade, total[into])
             cv2.accumulate(share, weight[into])
-            cv2.copyTo(self.grey[source], missing, wanted)
+            cv2.copyTo(self.grey[best], missing, wanted)
             missing.fill(0)
-        cv2.divide(total, cv2.merge([weight] * 3), total)
+        cv2.divide(total, cv2.merge([weight] * channels), total)
         return total, weight > 1e-3
+
+    def _nearest(self, mean: Floats, area: Window) -> tuple[Window, float]:
+        """Where in an area what is wanted is found, and its summed squared error there."""
+        cost = cv2.matchTemplate(self.grey[area], mean, cv2.TM_SQDIFF)
+        least, _, (left, top), _ = cv2.minMaxLoc(cost)
+        top, left = top + area[0].start, left + area[1].start
+        return (slice(top, top + mean.shape[0]), slice(left, left + mean.shape[1])), max(least, 0.0)
 
 
 def _reached(
     places: Places, inner: Box, factor: int, options: PieceOptions, shape: tuple[int, ...]
-) -> Iterator[tuple[Window, Window]]:
-    """For each piece where it lies in a box, with its margin, and where its like is sought on the page."""
-    begin = factor * places[:, 0]
+) -> Iterator[tuple[Window, list[Window]]]:
+    """For each piece where it lies in a box, with its margin, and where its likes are sought on the page."""
+    begin = factor * places[:, :1]
     first = np.maximum(begin - options.fade, 0)
     size = np.minimum(begin + factor * options.side + options.fade, shape) - first
-    far = np.clip(first + factor * places[:, 1], 0, shape - size)
+    far = np.clip(first + factor * places[:, 1:], 0, shape - size)
     near, beyond = np.maximum(far - factor, 0), np.minimum(far + size + factor, shape)
     first -= (inner.top, inner.left)
-    ends = np.hstack([first, first + size, near, beyond])
-    for top, left, bottom, right, above, before, below, after in ends.tolist():
-        yield (slice(top, bottom), slice(left, right)), (slice(above, below), slice(before, after))
+    into = np.concatenate([first, first + size], axis=2)
+    ends = np.concatenate([into, np.concatenate([near, beyond], axis=2)], axis=1)
+    for own, *others in ends.tolist():
+        yield _window(own), [_window(other) for other in others]
+
+
+def _window(ends: list[int]) -> Window:
+    """What lies between top, left, bottom and right."""
+    top, left, bottom, right = ends
+    return slice(top, bottom), slice(left, right)
+
+
+def _wrong(copy: tuple[Window, float]) -> float:
+    return copy[1]
 
 
 class _Tents:
     """Weights that fall off over a margin, so that neighbouring pieces fade into each other."""
 
-    def __init__(self, fade: int) -> None:
-        self._fade = fade
+    def __init__(self, fade: int, channels: int) -> None:
+        self._fade, self._channels = fade, channels
         self._made: dict[tuple[int, int], tuple[Floats, Floats]] = {}
 
     def of(self, height: int, width: int) -> tuple[Floats, Floats]:
-        """Those of a piece of that size, (height, width, 3) and (height, width)."""
+        """Those of a piece of that size, (height, width, C) and (height, width)."""
         if (height, width) not in self._made:
             share = np.outer(self._slope(height), self._slope(width))
-            self._made[height, width] = np.asarray(cv2.merge([share] * 3), np.float32), share
+            self._made[height, width] = np.asarray(cv2.merge([share] * self._channels), np.float32), share
         return self._made[height, width]
 
     def _slope(self, size: int) -> Floats:

@@ -101,7 +101,7 @@ class Cloth:
         places = sought(seen, look.known, usual, look.hole, pieces)
         low = self._needed(places, pieces)
         plain = self._threads(foretold, usual, loom, low)
-        places -= [(low.top, low.left), (0, 0)]
+        places[:, 0] -= (low.top, low.left)
         whole = site.pixels.copy()
         whole[_times(low, look.factor).slices] = self._part(low)._filled(plain, places, options)
         return whole[: site.box.height, : site.box.width]

@@ -84,14 +84,42 @@ def test_pieces_cover_the_hole_and_come_from_usual_ground(
     within, all_of_them = covered(mask, options.side), reached(places, options) if len(places) else None
     assert within.width % options.side == within.height % options.side == 0
     bare = mask.copy()
-    for (top_, left_), (down, across) in places.tolist():
+    for (top_, left_), *shifts in places.tolist():
         piece = Box(left_, top_, left_ + options.side, top_ + options.side)
         bare[piece.slices] = 0
-        like = Box(piece.left + across, piece.top + down, piece.right + across, piece.bottom + down)
+        likes = [Box(left_ + x, top_ + y, piece.right + x, piece.bottom + y) for y, x in shifts]
         assert all_of_them is not None
-        for one in (piece, like):
+        assert len(likes) == 2
+        for one in (piece, *likes):
             assert all_of_them.left <= one.left <= one.right <= all_of_them.right
             assert all_of_them.top <= one.top <= one.bottom <= all_of_them.bottom
         if piece.left >= 3 and piece.right <= 57 and piece.top >= 3 and piece.bottom <= 77:
-            assert usual[like.slices].all()
+            assert all(usual[like.slices].all() for like in likes)
     assert not len(places) or not bare.any()
+
+
+def test_two_likes_are_copied_so_that_what_is_only_theirs_fades() -> None:
+    truth = tiled(160, 220, (7, 9), 7)
+    noise = np.random.default_rng(8).normal(0, 12, truth.shape).astype(np.float32)
+    mask = hole(160, 220, Box(80, 70, 140, 74))
+    free = mask == 0
+    seen = np.where(free, truth + noise, 0).astype(np.float32)
+    places = sought(seen.copy(), free, free, mask, PieceOptions())
+    assert places.shape[1:] == (3, 2)
+    assert (np.abs(places[:, 1] - places[:, 2]).max(axis=1) > 0).all()
+    inner = Box(70, 50, 150, 110)
+    copied, _ = Texture(np.dstack([seen] * 3), seen.copy(), free).placed(
+        places, inner, 1, PieceOptions(fade=1)
+    )
+    wrong = (copied[..., 0] - truth[inner.slices])[~free[inner.slices]]
+    assert wrong.std() < 0.75 * noise.std()
+
+
+def test_of_one_place_both_likes_are_that() -> None:
+    mask = hole(40, 60, Box(40, 10, 56, 26))
+    usual = np.zeros(mask.shape, np.bool_)
+    usual[5:20, 5:20] = True  # room for one window or few, all in one field of the chessboard
+    grey = tiled(40, 60, (9, 8), 1)
+    places = sought(grey, mask == 0, usual, mask, PieceOptions(field=64))
+    assert len(places)
+    assert np.array_equal(places[:, 1], places[:, 2])
