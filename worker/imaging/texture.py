@@ -20,6 +20,7 @@ from worker.imaging.boxes import ink_box, inside, padded, union
 from worker.imaging.ground import Floats
 from worker.imaging.pieces import Levels, PieceOptions, Places, Texture, covered, reached, sought
 from worker.imaging.site import Site, alike, grown, shrunk
+from worker.imaging.twill import Dyed, Twill, TwillOptions
 from worker.imaging.weave import Loom, WeaveOptions, drifted, resized, threads_down, tried
 from worker.job import Box, Image, Mask
 
@@ -39,6 +40,7 @@ class TextureOptions:
 
     weave: WeaveOptions = field(default_factory=WeaveOptions)
     pieces: PieceOptions = field(default_factory=PieceOptions)
+    twill: TwillOptions = field(default_factory=TwillOptions)
     #: How far around the ink a ground is looked at, and at most so many px.
     reach: float = 2.0
     most_reach: int = 200
@@ -95,15 +97,19 @@ class Cloth:
         """The ground under the ink, (H, W, 3) of the site, meaningful under the mask only."""
         site, look, pieces = self.site, self.look, options.pieces
         loom = Loom.of(self.told.shape, options.weave.reach * look.text_height)
-        foretold = np.asarray(cv2.merge([*loom.fitted(np.stack(cv2.split(look.pixels)), self.told)]))
+        mean, rows, columns = loom.threads(np.stack(cv2.split(look.pixels)), self.told)
         usual = look.known & (self.told > options.least_usual)
+        twill = Twill.of(site.pixels, look.direction, mean, rows, columns, usual, options.twill)
+        foretold = np.asarray(cv2.merge([*(rows + columns + mean[:, None, None])]))
         seen = look.grey(cv2.copyTo(look.pixels, look.known.view(np.uint8), foretold.copy()))
         places = sought(seen, look.known, usual, look.hole, pieces)
         low = self._needed(places, pieces)
-        plain = self._threads(foretold, usual, loom, low)
+        down, across = self._threads(foretold, usual, loom, low)
+        plain = np.asarray(cv2.add(down, across, dtype=cv2.CV_8U), np.uint8)
+        dyed = None if twill is None else twill.dyed(down, across, low)
         places[:, 0] -= (low.top, low.left)
         whole = site.pixels.copy()
-        whole[_times(low, look.factor).slices] = self._part(low)._filled(plain, places, options)
+        whole[_times(low, look.factor).slices] = self._part(low)._filled(plain, dyed, places, options)
         return whole[: site.box.height, : site.box.width]
 
     def _inner(self, options: PieceOptions) -> Box:
@@ -125,11 +131,12 @@ class Cloth:
         site = self.site.part(_times(low, self.look.factor))
         return replace(self, site=site, look=self.look.part(low), told=self.told[low.slices])
 
-    def _filled(self, plain: Image, places: Places, options: TextureOptions) -> Image:
+    def _filled(self, plain: Image, dyed: Dyed | None, places: Places, options: TextureOptions) -> Image:
         """The site with what threads and pieces say of it under the ink.
 
         Args:
             plain: What threads foretell, (H, W, 3). Changed: in the end they drift.
+            dyed: How threads down and across differ, where they do.
             places: Where pieces come from.
             options: How.
         """
@@ -146,8 +153,10 @@ class Cloth:
             np.clip(over, -loud, loud, out=over)
             level = cv2.merge([_level(plain, loud / 2)] * 3)
             soft = np.asarray(cv2.multiply(over, level, dtype=cv2.CV_32F), np.float32)
-            texture = Texture(soft, look.grey(soft), site.free)
+            plainly = Texture(soft, look.grey(soft), site.free)
+            texture = plainly if dyed is None else dyed.bare(plainly, look.direction)
             copied, known = texture.placed(places, inner, look.factor, pieces)
+            copied = copied if dyed is None else dyed.coloured(copied, inner)
             low = (slice(look.factor // 2, None, look.factor),) * 2
             wrong = soft[inner.slices][low] - copied[low]
             light = _light(wrong, (beside & known)[low], look.text_height, options.most_light)
@@ -157,8 +166,13 @@ class Cloth:
         whole[inner.slices] = cv2.convertScaleAbs(np.maximum(filled, 0, out=filled))
         return whole
 
-    def _threads(self, foretold: Floats, usual: NDArray[np.bool_], loom: Loom, low: Box) -> Image:
-        """What is foretold at reduced size, in full, with threads that have edges: a part of it."""
+    def _threads(
+        self, foretold: Floats, usual: NDArray[np.bool_], loom: Loom, low: Box
+    ) -> tuple[Levels, Levels]:
+        """What is foretold at reduced size, in full, with threads that have edges, down and across.
+
+        A part of it: all but the edges of threads across, and those, which add up.
+        """
         site, part = self.site, _times(low, self.look.factor)
         told = resized(usual.view(np.uint8), site.mask.shape, cv2.INTER_NEAREST)
         seen = np.asarray(cv2.bitwise_and(told, site.free.view(np.uint8)), np.uint8)
@@ -168,11 +182,8 @@ class Cloth:
             _turned(foretold[rows]), _turned(site.pixels[tall]), _turned(seen[tall]), loom.columns.T
         )
         plain += down
-        one, other = (
-            resized(_levels(each), (part.height, part.width))
-            for each in (plain[rows], _turned(across[columns]))
-        )
-        return np.asarray(cv2.add(one, other, dtype=cv2.CV_8U), np.uint8)
+        shape = (part.height, part.width)
+        return resized(_levels(plain[rows]), shape), resized(_levels(_turned(across[columns])), shape)
 
     def _drifted(self, plain: Image, inner: Box) -> Image:
         """The threads of a box where they drift to, as some rows and columns of it and around it tell."""

@@ -106,6 +106,13 @@ class Loom:
             seen: (H, W)
             rounds: How many times rows and columns are fitted to what the others leave over.
         """
+        mean, of_rows, of_columns = self.threads(values, seen, rounds)
+        of_rows += of_columns
+        of_rows += mean[:, None, None]
+        return of_rows.reshape(values.shape)
+
+    def threads(self, values: Floats, seen: Floats, rounds: int = _ROUNDS) -> tuple[Floats, Floats, Floats]:
+        """The mean of each channel, (C,), and what rows and what columns show beside it, (C, H, W)."""
         down, across = steadied(self.rows @ seen), steadied(seen @ self.columns)
         height, width = seen.shape
         flat = values.reshape(-1, height * width)
@@ -123,9 +130,7 @@ class Loom:
             if again + 1 < rounds:
                 np.multiply(of_columns, seen, out=less)
                 rest = np.subtract(centred, less, out=less)
-        of_rows += of_columns
-        of_rows += mean[:, None, None]
-        return of_rows.reshape(values.shape)
+        return mean, of_rows, of_columns
 
 
 def threads_down(foretold: Floats, pixels: Image, seen: Mask, near: Floats) -> tuple[Floats, Floats]:
