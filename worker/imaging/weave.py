@@ -36,7 +36,9 @@ _ROUNDING = 0.5
 #: Sigma in px of diffusion near by, the squares of that further off, and how much that counts beside it.
 _DIFFUSED, _FURTHER, _FAR, _NEXT_TO_NONE = 1.0, (33, 33), 1e-3, np.float32(1e-9)
 #: Px that threads may drift, and the share of the usual squared slope that tells little of it.
-_MOST_DRIFT, _DULL = 3.0, 0.05
+_MOST_DRIFT, _DULL = 3.0, 0.005
+#: How many times as far along a thread its drift is told, and how much that counts beside what is near.
+_ALONG, _ALONG_COUNTS = 4, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,14 +182,19 @@ def drifted(
         told: How much each pixel has to say.
         axis: 0 for px down, 1 for px across.
         shape: The answer's.
-        side: Px around, at that shape, over which threads drift alike.
+        side: Px around, at that shape, over which threads drift alike; where nothing is seen so near, what is
+            seen further along the thread tells it.
     """
     slope = cv2.Sobel(grey, cv2.CV_32F, axis, 1 - axis, ksize=1, scale=1 / 2)
     most = _MOST_DRIFT * np.abs(slope)
     told = told * slope
     sums = (np.clip(wrong, -most, most) * told, slope * told)
     low = [cv2.resize(each, shape[::-1], interpolation=cv2.INTER_AREA) for each in sums]
-    moved, steep = (cv2.blur(each, (side | 1, side | 1)) for each in low)
+    near, far = side | 1, _ALONG * side | 1
+    along = (near, far) if axis else (far, near)
+    moved, steep = (
+        cv2.scaleAdd(cv2.blur(each, along), _ALONG_COUNTS, cv2.blur(each, (near, near))) for each in low
+    )
     return np.asarray(moved / (steep + np.float32(_DULL * float(low[1].mean()) + 1e-6)), np.float32)
 
 
