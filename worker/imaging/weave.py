@@ -54,6 +54,9 @@ class WeaveOptions:
     #: Shares of the variance near the hole that are no error, anywhere and on the whole.
     harmless_anywhere: float = 0.5
     harmless: float = 0.025
+    #: The same where one colour does better: the little that is seen between letters may lie on one stripe.
+    #: Cloth leaves up to 0.05, a picture under a translucent bar 0.14 and more.
+    harmless_plain: float = 0.1
     #: Share of the variance of what is finer than the trial sees that is no error.
     harmless_fine: float = 0.5
 
@@ -239,7 +242,8 @@ def tried(
     if worst > options.most_wrong_anywhere:
         return float("inf"), told
     between = _between(band, hole[near], 2 * text_height)
-    varied = float(few[between].var())  # what one colour leaves: where a bar ends close by, both know less
+    # what one colour leaves: where a bar ends close by, both know less
+    varied = max(float(few[between].var()), options.harmless_plain * variance)
     mine, others = errors[between].mean(axis=0).tolist()
     return mine / max(min(others, varied), options.harmless * variance, unseen), told
 

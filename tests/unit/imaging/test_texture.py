@@ -6,10 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks.posters import Ground, posters
+from examples.textures import stripes
 from tests.unit.imaging.pages import block_of, find_region, inked
 from worker.imaging.composite import composite
+from worker.imaging.mask import find_regions
 from worker.imaging.plan import Route
 from worker.imaging.preprocess import prepare
+from worker.imaging.regions import group_lines
 from worker.imaging.site import Site, shrunk
 from worker.imaging.texture import Cloth, TextureOptions
 from worker.job import Box, Image, Mask, TextLine
@@ -69,6 +73,14 @@ def test_stripes_that_drift_and_end_at_another_cloth_go_on_under_the_text() -> N
     wrong = np.abs(cloth.continued(TextureOptions()).astype(int) - ground)[~free].mean(axis=1)
     assert wrong.mean() < 8  # of stripes 175 levels apart
     assert np.count_nonzero(wrong > 60) < 0.05 * len(wrong)
+
+
+def test_stripes_of_which_one_colour_shows_between_the_letters_are_cloth() -> None:
+    jersey = Ground(lambda: iter((stripes(512, 512, 30, "#f6f1e6", "#446a2e", 12),)))
+    (poster,) = posters({"jersey": jersey})
+    blocks = group_lines(poster.page, poster.lines)
+    prepared = prepare(poster.page, blocks, find_regions(poster.page, blocks), (256,))
+    assert {route for routes in prepared.routes.values() for route in routes} == {Route.TEXTURE}
 
 
 def test_what_lies_on_the_cloth_is_not_copied_with_it() -> None:

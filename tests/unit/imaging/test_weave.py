@@ -95,6 +95,18 @@ def test_drift_is_read_off_what_is_seen_and_followed_under_the_ink(down: float, 
     assert after <= 0.6 * before + 1
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_where_nothing_is_seen_near_by_the_rest_of_a_thread_tells_its_drift(axis: int) -> None:
+    at = np.indices((120, 320) if axis == 0 else (320, 120), np.float32)[axis]
+    straight, moved = (60 * np.sin(2 * np.pi * (at + drift) / 20) for drift in (0.0, 1.5))
+    told = np.ones_like(at)
+    (told[:, 120:200] if axis == 0 else told[120:200])[:] = 0
+    wrong = ((moved - straight) * told).astype(np.float32)
+    drift = drifted(straight.astype(np.float32), wrong, told, axis, at.shape, 31)
+    middle = drift[40:80, 150:170] if axis == 0 else drift[150:170, 40:80]
+    assert np.allclose(middle, 1.5, atol=0.4)
+
+
 def test_colours_that_are_not_seen_near_the_ink_are_other_ground() -> None:
     cloth = np.random.default_rng(5).normal((250, 128, 8), 3, (60, 90, 3)).clip(0, 255).astype(np.uint8)
     cloth[:, :30] = (128, 250, 250)
