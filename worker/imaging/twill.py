@@ -84,12 +84,11 @@ class Twill:
             return None
         # a few rows of cells tell enough
         every = max(1, pixels.shape[0] * pixels.shape[1] // _MOST_LOOKED_AT)
-        rows_, columns_ = (np.stack([_some(each, side, every) for each in two]) for two in (rows, columns))
         seen = _means(_some(usual.astype(np.float32), side, every), side) == 1
         if np.count_nonzero(seen) < _FEWEST:
             return None
-        apart = cv2.transform(cv2.merge([*(columns_ - rows_)]), direction)
-        half = _means(np.asarray(apart, np.float32), side)[seen]
+        apart = np.asarray(np.tensordot(direction[0], columns - rows, 1), np.float32)
+        half = _means(_some(apart, side, every), side)[seen]
         cell = side * factor
         levels = _some(pixels, cell, every).astype(np.float32)
         grey = np.asarray(cv2.transform(levels, direction), np.float32)
