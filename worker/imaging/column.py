@@ -15,6 +15,11 @@ from worker.imaging.rows import Row, Vector
 ALIGNED = 0.7
 #: A wrapped line may stop this many em before the column's edge: what would have come next did not fit.
 WRAP_SLACK = 1.6
+#: Rows are centred where both edges waver by more than this many em, and the middles by less than this share
+#: of it.
+_OFF, _MIDDLED = 0.3, 0.5
+#: What fills half of its body.
+_HALF_EMPTY = tuple("。！？，、；：")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +43,8 @@ class Column:
     @cached_property
     def is_flush(self) -> bool:
         """Whether the rows share a left edge (most of them) rather than a centre."""
+        if self._is_centred:
+            return False
         first = self.rows[0]
         centres = self._along(first)
         starts = centres - self.halves
@@ -46,6 +53,20 @@ class Column:
             np.mean(np.abs(places - np.median(places)) <= slack) for places in (starts, centres)
         )
         return bool(at_left >= 0.6 or at_left >= at_centre)
+
+    @cached_property
+    def _is_centred(self) -> bool:
+        """Whether middles agree far better than either edge does: in a column set flush left they cannot."""
+        em = median(row.em for row in self.rows)
+        middles = self._along(self.rows[0])
+        # full-width punctuation has its ink in one half of its body: a box around the ink ends before it
+        hidden = np.array([row.line.text.rstrip().endswith(_HALF_EMPTY) for row in self.rows]) * em / 2
+        for unseen in (0.0, hidden):
+            starts, ends = middles - self.halves, middles + self.halves + unseen
+            edges = min(float(np.ptp(starts)), float(np.ptp(ends)))
+            if edges > _OFF * em and float(np.ptp(starts + ends)) / 2 < _MIDDLED * edges:
+                return True
+        return False
 
     @cached_property
     def is_list(self) -> bool:

@@ -3,23 +3,27 @@
 A line joins the one above it where both look alike (size within 20 %, ink and ground alike, same angle, no
 rule between them) and the text runs on: in a column set flush left the upper line must reach the column's
 right edge, for only a wrapped line does; centred lines (speech bubbles) and vertical columns join by nearness
-alone. A row that opens with a label ("【key】", "key：value", a bullet), a cell of a table and an entry of a
-list stand alone.
+alone, centred lines farther apart where the upper one is full. A row that opens with a label ("【key】",
+"key：value", a bullet), a cell of a table and an entry of a list stand alone.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from statistics import median
 
 import numpy as np
 
+from worker.imaging.between import has_rule_between, has_strange_ground_between, is_alike
 from worker.imaging.column import ALIGNED, WRAP_SLACK, Column
 from worker.imaging.overlaps import boxes_of, near, without_duplicates
-from worker.imaging.quads import clean_quad, upended
+from worker.imaging.quads import Frame, clean_quad, upended
 from worker.imaging.rows import Row, Vector, colours, measure, offset
+from worker.imaging.upright import upright_rows
 from worker.job import Image, Polygon, TextBlock, TextLine
 
 #: Two lines of one paragraph differ in size by no more than this factor (1 / 0.8).
@@ -30,15 +34,19 @@ _GAP, _CENTRED_GAP, _COLUMN_GAP = 1.0, 0.6, 0.9
 _GAP_OVERLAP = -0.5
 #: Angle two lines may differ by; boxes of short lines are read with a few degrees of error.
 _ANGLE = math.radians(12.0)
-#: Largest distance of two ink or ground colours (RGB, Euclidean) that count as one.
-_COLOUR = 72.0
 #: A line shorter than this many em is a label or a list entry, not the first line of a paragraph.
 _SHORTEST_WRAPPED = 7.5
-#: Longest key of a table in em, and the farthest it stands from its value, in line sizes.
-_LONGEST_KEY, _KEY_DISTANCE = 6.5, 6.0
-#: A row's change of brightness between two lines that counts as a rule or an edge; and how many pixels on
-#: either side of its middle one tell its brightness.
-_RULE, _SAMPLES = 24.0, 16
+#: So is a shorter one of a centred text whose lines stand apart.
+_SHORTEST_CENTRED = 9.5
+#: What never ends a text: the next line goes on, however far this one reaches.
+_COMMAS = ("，", "、", ",")
+#: A row is a heading above one so many times as long, a gap of this share of its size below.
+_HEADED, _HEADING_GAP = 1.5, 0.35
+#: Longest key of a table in em, and the farthest it stands from its value, in line sizes; and from each of
+#: two values, one below the other.
+_LONGEST_KEY, _KEY_DISTANCE, _FAR_KEY = 6.5, 6.0, 14.0
+
+Looks = Callable[[int], tuple[Vector, Vector]]
 
 
 def group_lines(rgb: Image, lines: tuple[TextLine, ...]) -> tuple[TextBlock, ...]:
@@ -57,18 +65,25 @@ def group_lines(rgb: Image, lines: tuple[TextLine, ...]) -> tuple[TextBlock, ...
         for line in lines
         if line.text.strip() and (quad := clean_quad(line.polygon, width, height)) is not None
     ]
-    rows = [measure(line) for line in without_duplicates(cleaned)]
-    beside_key = _rows_beside_a_key(rows)
-    groups = [group for stack in _stacks(rgb, rows) for group in _split(rows, stack, beside_key)]
+    rows = upright_rows(rgb, [measure(line) for line in without_duplicates(cleaned)])
+    looks = cache(lambda index: _look(rgb, rows[index]))  # of few rows: most have no other near them
+    key_of = _keys_of(rgb, rows, looks)
+    groups = [group for stack in _stacks(rgb, rows, looks) for group in _split(rows, stack, key_of)]
     blocks = _in_reading_order([_block([rows[index] for index in group]) for group in groups])
     return tuple(replace(block, id=index) for index, block in enumerate(blocks))
 
 
-def _stacks(rgb: Image, rows: list[Row]) -> list[list[int]]:
+def _look(rgb: Image, row: Row) -> tuple[Vector, Vector]:
+    """Ink and ground of a row; of a column the ground is beside it, since above it a balloon may end."""
+    if not row.vertical:
+        return colours(rgb, row)
+    return colours(rgb, replace(row, frame=Frame(row.along, row.across, row.centre, row.length, row.size)))
+
+
+def _stacks(rgb: Image, rows: list[Row], looks: Looks) -> list[list[int]]:
     """Chains of rows that look alike and follow each other closely."""
     boxes = boxes_of([row.line for row in rows])
     nearest: dict[int, tuple[float, int]] = {}
-    looks = cache(lambda index: colours(rgb, rows[index]))  # of few rows: most have no other near them
     for index, row in enumerate(rows):
         followers = [
             (offset(row, rows[other]).gap, int(other))
@@ -76,7 +91,7 @@ def _stacks(rgb: Image, rows: list[Row]) -> list[list[int]]:
             if _may_follow(row, rows[other]) and _alike(looks(index), looks(int(other)))
         ]
         for gap, other in sorted(followers):
-            if not _has_rule_between(rgb, row, rows[other]):
+            if not has_rule_between(rgb, row, rows[other]):
                 if other not in nearest or gap < nearest[other][0]:
                     nearest[other] = (gap, index)
                 break
@@ -99,7 +114,7 @@ def _may_follow(upper: Row, lower: Row) -> bool:
     """Whether `lower` could be the next line of a paragraph that holds `upper`, by size and place."""
     if upper.vertical != lower.vertical:
         return False
-    if max(upper.size, lower.size) > _SIZE_RATIO * min(upper.size, lower.size):
+    if not (_near_in_size(upper.size, lower.size) or (upper.vertical and _near_in_size(upper.em, lower.em))):
         return False
     if math.acos(min(max(float(upper.along @ lower.along), -1.0), 1.0)) > _ANGLE:
         return False
@@ -108,62 +123,60 @@ def _may_follow(upper: Row, lower: Row) -> bool:
     return _GAP_OVERLAP * size <= place.gap <= limit * size and place.overlap >= 0.3
 
 
+def _near_in_size(one: float, other: float) -> bool:
+    return max(one, other) <= _SIZE_RATIO * min(one, other)
+
+
 def _alike(one: tuple[Vector, Vector], other: tuple[Vector, Vector]) -> bool:
     """Whether two rows have the same ink, and the same ground."""
-    return all(math.dist(a, b) <= _COLOUR for a, b in zip(one, other, strict=True))
+    return all(is_alike(a, b) for a, b in zip(one, other, strict=True))
 
 
-def _has_rule_between(rgb: Image, upper: Row, lower: Row) -> bool:
-    """Whether a line or an edge of the ground runs between two rows, seen where both stand."""
-    place = offset(upper, lower)
-    if place.gap < 3:
-        return False
-    low = max(-upper.length / 2, place.start - upper.length / 2)
-    high = min(upper.length / 2, place.end + upper.length / 2)
-    height, width = rgb.shape[:2]
-    u = np.linspace(low, high, 2 * _SAMPLES + 3, dtype=np.float32)[1:-1]
-    v = upper.size / 2 + np.arange(1, int(place.gap), dtype=np.float32)
-    points = upper.centre + u[None, :, None] * upper.along + v[:, None, None] * upper.across
-    x = np.clip(points[..., 0].astype(np.intp), 0, width - 1)
-    y = np.clip(points[..., 1].astype(np.intp), 0, height - 1)
-    levels = np.partition(rgb[y, x], _SAMPLES, axis=1)[:, _SAMPLES].astype(np.float32)
-    return bool(np.abs(levels - np.median(levels, axis=0)).max() > _RULE)
-
-
-def _rows_beside_a_key(rows: list[Row]) -> set[int]:
-    """Rows with a short cell to their left: values of a table, each of which stands alone."""
+def _keys_of(rgb: Image, rows: list[Row], looks: Looks) -> Callable[[int], float]:
+    """Tells how far (in sizes of its own) a row stands from a short cell to its left; infinity for none."""
     boxes = boxes_of([row.line for row in rows])
     is_key = np.array([not row.vertical and row.units <= _LONGEST_KEY for row in rows], bool)
-    found: set[int] = set()
-    for index, row in enumerate(rows):
+
+    def nearest(index: int) -> float:
+        row, found = rows[index], math.inf
         if row.vertical:
-            continue
-        beside = near(boxes, index, _KEY_DISTANCE * row.size)
-        for key in (rows[other] for other in beside[is_key[beside]]):
-            moved = key.centre - row.centre
-            level = abs(float(moved @ row.across)) < 0.4 * min(row.size, key.size)
-            if level and float(moved @ row.along) < -(row.length + key.length) / 2:
-                found.add(index)
-                break
-    return found
+            return found
+        beside = near(boxes, index, _FAR_KEY * row.size)
+        for other in beside[is_key[beside]]:
+            key = rows[other]
+            (x, y), (u, v) = (key.centre - row.centre).tolist(), row.along.tolist()
+            apart = -(x * u + y * v) - (row.length + key.length) / 2
+            if not 0 < apart < found * row.size or abs(y * u - x * v) >= 0.4 * min(row.size, key.size):
+                continue
+            grounds, size = (looks(int(other))[1], looks(index)[1]), min(row.size, key.size)
+            if not has_strange_ground_between(rgb, key, row, grounds, size):
+                found = apart / row.size
+        return found
+
+    return cache(nearest)
 
 
-def _split(rows: list[Row], stack: list[int], beside_key: set[int]) -> list[list[int]]:
+def _split(rows: list[Row], stack: list[int], key_of: Callable[[int], float]) -> list[list[int]]:
     """Cuts a stack wherever the text does not run on."""
     groups = [[stack[0]]]
     if len(stack) == 1:
         return groups
     column = Column.of([rows[index] for index in stack])
     block = [column.rows[0]]
-    for index, row in zip(stack[1:], column.rows[1:], strict=True):
-        alone = index in beside_key or (row.starts_block and not row.vertical)
-        if not alone and _runs_on(block, row, column):
+    for (before, index), row in zip(itertools.pairwise(stack), column.rows[1:], strict=True):
+        alone = row.starts_block and not row.vertical
+        if not alone and _runs_on(block, row, column) and not _is_value(key_of, before, index):
             groups[-1].append(index)
             block.append(row)
         else:
             groups.append([index])
             block = [row]
     return groups
+
+
+def _is_value(key_of: Callable[[int], float], before: int, index: int) -> bool:
+    """Whether a row is a value of a table: far from its key, only below another (one alone may be chance)."""
+    return key_of(index) <= _KEY_DISTANCE or max(key_of(index), key_of(before)) <= _FAR_KEY
 
 
 def _runs_on(block: list[Row], lower: Row, column: Column) -> bool:
@@ -176,10 +189,14 @@ def _runs_on(block: list[Row], lower: Row, column: Column) -> bool:
     if upper.vertical:
         return abs(place.start) <= 1.5 * em or abs(place.centre) <= ALIGNED * em
     if not column.is_flush:
-        one_script = upper.is_latin == lower.is_latin
-        return one_script and abs(place.centre) <= em and place.gap <= _CENTRED_GAP * size
+        if upper.is_latin != lower.is_latin or abs(place.centre) > em:
+            return False
+        near_by = place.gap <= _CENTRED_GAP * size and not _is_heading(block, lower, place.gap)
+        return near_by or _wraps_centred(block, lower)
     if not _is_aligned(block, place.start, em):
         return False
+    if upper.line.text.rstrip().endswith(_COMMAS):
+        return True
     edge = column.beyond(upper)
     if edge > WRAP_SLACK * em or column.is_list:
         return False
@@ -187,6 +204,23 @@ def _runs_on(block: list[Row], lower: Row, column: Column) -> bool:
     if upper.ends_sentence and (len(block) == 1 or ragged):
         return False
     return upper.is_open or upper.units >= _SHORTEST_WRAPPED
+
+
+def _is_heading(block: list[Row], lower: Row, gap: float) -> bool:
+    """Whether a centred row stands a little off above a far longer one, as no line of a balloon does."""
+    upper = block[-1]
+    longer = lower.units >= max(_SHORTEST_CENTRED, _HEADED * upper.units)
+    return len(block) == 1 and longer and gap > _HEADING_GAP * upper.size
+
+
+def _wraps_centred(block: list[Row], lower: Row) -> bool:
+    """Whether the last row of centred ones is full and the next one begins with what found no room in it."""
+    upper = block[-1]
+    if upper.is_open or upper.line.text.rstrip().endswith(_COMMAS):
+        return True
+    longest, slack = max(row.length for row in block), WRAP_SLACK * upper.em
+    full = upper.units >= _SHORTEST_CENTRED and upper.length >= longest - slack
+    return full and lower.length <= longest + slack and not upper.ends_sentence
 
 
 def _is_aligned(block: list[Row], start: float, em: float) -> bool:
