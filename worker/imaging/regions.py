@@ -23,6 +23,7 @@ from worker.imaging.column import ALIGNED, WRAP_SLACK, Column
 from worker.imaging.overlaps import boxes_of, near, without_duplicates
 from worker.imaging.quads import Frame, clean_quad, upended
 from worker.imaging.rows import Row, Vector, colours, measure, offset
+from worker.imaging.unread import with_unread_signs
 from worker.imaging.upright import upright_rows
 from worker.job import Image, Polygon, TextBlock, TextLine
 
@@ -66,6 +67,7 @@ def group_lines(rgb: Image, lines: tuple[TextLine, ...]) -> tuple[TextBlock, ...
         if line.text.strip() and (quad := clean_quad(line.polygon, width, height)) is not None
     ]
     rows = upright_rows(rgb, [measure(line) for line in without_duplicates(cleaned)])
+    rows = with_unread_signs(rgb, rows, lambda row: _look(rgb, row))
     looks = cache(lambda index: _look(rgb, rows[index]))  # of few rows: most have no other near them
     key_of = _keys_of(rgb, rows, looks)
     groups = [group for stack in _stacks(rgb, rows, looks) for group in _split(rows, stack, key_of)]
