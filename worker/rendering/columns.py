@@ -8,6 +8,12 @@ from collections.abc import Sequence
 
 import regex
 
+#: What stands as one character: a run of dots, a few marks side by side, a grapheme.
+_CELL = regex.compile(r"[…⋯]+|\.{3,}|[!?]{2,3}(?![!?])|\X")
+#: Forms that punctuation takes in vertical text; a stop or comma only behind a character that stands upright.
+_UPRIGHT = {"—": "︱", "–": "︱", "(": "︵", ")": "︶", "「": "﹁", "」": "﹂", "『": "﹃", "』": "﹄"}
+_DOTS, _STOPS = "︙", {",": "︑", ".": "︒"}
+_STANDING, _LETTER = regex.compile(r"[\p{Hangul}\p{Han}\p{Hiragana}\p{Katakana}]"), regex.compile(r"\p{L}")
 #: Words stay whole where the longest column is then longer than even ones by no more than this share.
 _WHOLE_WORDS = 1.4
 #: Words whose distribution is tried out.
@@ -22,8 +28,11 @@ def split_columns(text: str, count: int) -> tuple[tuple[str, ...], ...]:
     Args:
         text: Cleaned text.
         count: How many columns; fewer come back where there are not so many characters.
+
+    Returns:
+        Characters in the forms that they take in vertical text.
     """
-    words = [regex.findall(r"\X", word) for word in text.split()]
+    words = cells_of(text)
     characters = [character for word in words for character in word]
     longest = math.ceil(len(characters) / count)
     whole = _of_whole_words(words, count)
@@ -38,6 +47,28 @@ def split_columns(text: str, count: int) -> tuple[tuple[str, ...], ...]:
         columns.append(tuple(characters[start:end]))
         start = end
     return tuple(columns)
+
+
+def is_stackable(text: str) -> bool:
+    """Whether a text's characters may stand apart from each other; letters of an alphabet make words."""
+    return 2 * len(_STANDING.findall(text)) >= len(_LETTER.findall(text))
+
+
+def cells_of(text: str) -> list[list[str]]:
+    """The words of a text, each as what stands one below the other."""
+    return [_cells_of_word(word) for word in text.split()]
+
+
+def _cells_of_word(word: str) -> list[str]:
+    cells: list[str] = []
+    for cell in _CELL.findall(word):
+        if cell[0] in "…⋯" or cell.startswith("..."):
+            cells.append(_DOTS)
+        elif cell in _STOPS and cells and _STANDING.match(cells[-1]):
+            cells.append(_STOPS[cell])
+        else:
+            cells.append(_UPRIGHT.get(cell, cell))
+    return cells
 
 
 def _of_whole_words(words: Sequence[Sequence[str]], count: int) -> tuple[tuple[str, ...], ...]:

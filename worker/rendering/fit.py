@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from worker.rendering.align import Alignment
 from worker.rendering.candidate import PITCH, Candidate, LayoutOptions
-from worker.rendering.columns import split_columns
+from worker.rendering.columns import cells_of, is_stackable, split_columns
 from worker.rendering.fonts import FontSet
 from worker.rendering.frame import Rect
 from worker.rendering.ink import Ink
@@ -26,6 +26,8 @@ class Columns:
     rows: tuple[int, ...]
     #: From one column to the next, em.
     pitch: float
+    #: For each column, em of word spaces above each of its characters.
+    spaces: tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,8 +50,12 @@ class Fit:
 #: What flaws cost, in shares of the source's size: an extra line (single-line source, paragraph, vertical
 #: text), a weak break, a cut word.
 _EXTRA_LINE_OF_ONE, _EXTRA_LINE, _EXTRA_LINE_OF_COLUMN = 0.22, 0.05, 0.03
-#: Vertical text stays horizontal from this score on; pitch (em) of stacked characters and what they cost.
-_HORIZONTAL_FITS, _STACKED_PITCH, _STACKED = 0.5, 1.05, 0.2
+#: Vertical text stays horizontal from this score on; pitch (em) of stacked characters.
+_HORIZONTAL_FITS, _STACKED_PITCH = 0.5, 1.05
+#: What stacked characters cost in one column, and in more, which read less well.
+_STACKED, _STACKED_COLUMNS = 0.05, 0.2
+#: Em between the words of a column.
+_WORD_SPACE = 0.35
 #: What centred lines cost that are all empty beside their widest.
 _RAGGED = 0.15
 #: What a size costs below the legible one, for each share of that that it lacks.
@@ -57,6 +63,8 @@ _ILLEGIBLE = 0.5
 #: A setting with this score need not be bettered.
 _GOOD = 0.985
 _FLAW = {Strength.FREE: 0.0, Strength.WEAK: 0.04, Strength.LAST_RESORT: 0.3}
+#: A cut word of letters, which nobody reads: rather anything that fits.
+_CUT_LETTERS = 0.9
 #: Limits of the line pitch (em) where the source has more than one line.
 _LEAST_PITCH, _MOST_PITCH = 1.12, 2.2
 #: Pitch that lines may be squeezed to, and what it costs.
@@ -84,6 +92,8 @@ def find_fits(
     fits: list[Fit] = []
     best, ends = 0.0, 0
     terms = _Terms.of(candidate, source_size, options)
+    stackable = is_stackable(candidate.text)
+    flaws = _FLAW if stackable else {**_FLAW, Strength.LAST_RESORT: _CUT_LETTERS}
     rooms: list[Room] = []
     more: Iterator[Room] | None = None
     shaped = shape_whole(
@@ -93,7 +103,7 @@ def find_fits(
         paragraph = measure(candidate.text, shaped, candidate.language, weakest)
         if paragraph.most_lines == ends:  # no breaks of this kind: nothing new
             continue
-        flaw, ends = _FLAW[weakest], paragraph.most_lines
+        flaw, ends = flaws[weakest], paragraph.most_lines
         if more is None:
             more = rooms_of(candidate, source_size, paragraph)
             more = more if may_grow else itertools.islice(more, 1)
@@ -106,9 +116,9 @@ def find_fits(
                 best = max(best, fit.score)
             if best >= _GOOD:
                 break
-        if best >= 1.0 - _FLAW[Strength.LAST_RESORT]:
+        if best >= 1.0 - flaws[Strength.LAST_RESORT]:
             break
-    if candidate.ink.vertical and best < _HORIZONTAL_FITS:
+    if candidate.ink.vertical and best < _HORIZONTAL_FITS and stackable:
         fits += find_stacked_fits(candidate, source_size, fonts, options)
     return sorted(fits, key=lambda fit: -fit.score)
 
@@ -140,14 +150,27 @@ def find_stacked_fits(
         shaped = shape_whole(fonts, text, candidate.language, candidate.style.weight, candidate.style.serif)
         paragraph = measure(text, shaped, candidate.language, Strength.FORCED)
         rows = tuple(map(len, columns))
-        depth = (max(rows, default=1) - 1) * _STACKED_PITCH + paragraph.top - paragraph.bottom
+        spaces = _word_spaces(candidate.text, rows)
+        steps = ((len(above) - 1) * _STACKED_PITCH + above[-1] for above in spaces)
+        depth = max(steps, default=0.0) + paragraph.top - paragraph.bottom
         width = (len(rows) - 1) * apart + paragraph.narrowest(paragraph.most_lines)
         for rect, cost in rooms:
             size = min(source_size, rect.width / max(width, 0.1), rect.height / max(depth, 0.1))
             if size >= options.least(source_size):
-                flaws, stacked = cost + _STACKED, Columns(rows, apart)
+                flaws = cost + (_STACKED_COLUMNS if len(rows) > 1 else _STACKED)
+                stacked = Columns(rows, apart, spaces)
                 score = size / source_size - flaws
                 yield Fit(rect, paragraph, sum(rows), size, _STACKED_PITCH, flaws, score, stacked)
+
+
+def _word_spaces(text: str, rows: Sequence[int]) -> tuple[tuple[float, ...], ...]:
+    """For each column of so many characters, em of word spaces above each of them."""
+    begins = iter([place == 0 for word in cells_of(text) for place in range(len(word))])
+    spaces = []
+    for count in rows:
+        opened = [begin and place > 0 for place, begin in enumerate(itertools.islice(begins, count))]
+        spaces.append(tuple(_WORD_SPACE * number for number in itertools.accumulate(opened)))
+    return tuple(spaces)
 
 
 def _column_pitch(ink: Ink) -> float:

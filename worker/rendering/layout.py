@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -25,6 +24,8 @@ LONGEST_TEXT = 1500
 _KEEPS_GRID = 0.85
 #: Em between texts on one line: closer they read as one.
 _WORD_SPACE = 0.35
+#: Ink (em) of a stacked character below which it is a comma, a stop or a dash.
+_SMALL_SIGN = 0.35
 #: Starts that differ by fewer em are meant to be the same.
 _HAIR = 0.12
 
@@ -145,7 +146,11 @@ def place(candidate: Candidate, fit: Fit, size: float, fonts: FontSet) -> Placed
     room = fit.rect
     balanced = candidate.alignment is Alignment.CENTRE
     lean = fit.paragraph.lean(candidate.style.slant)
-    texts = fit.paragraph.wrap((room.width / size - lean) * (1 + 1e-6), fit.lines, balanced)
+    width = room.width
+    if fit.lines > 1 and not balanced:  # no wider than its source was, unless it must be
+        needed = (fit.paragraph.narrowest(fit.lines) + lean) * size
+        width = min(width, max(candidate.around.home.width, needed))
+    texts = fit.paragraph.wrap((width / size - lean) * (1 + 1e-6), fit.lines, balanced)
     if texts is None:
         return None
     style = candidate.style.scaled(size / candidate.ink.size)
@@ -217,23 +222,33 @@ def _in_columns(
     candidate: Candidate, fit: Fit, columns: Columns, shaped: Sequence[Shaped], size: float
 ) -> tuple[list[float], list[float]]:
     """Baselines and left ends of stacked characters: columns around the source's middle, from the right."""
-    down = _baselines(candidate, replace(fit, lines=max(columns.rows)), size, fit.rect)
+    spaces = [[above * size for above in column] for column in columns.spaces]
+    extra = max(column[-1] for column in spaces)
+    down = _baselines(candidate, replace(fit, lines=max(columns.rows)), size, fit.rect, extra)
     half = (len(columns.rows) - 1) / 2 * columns.pitch * size
     room = fit.rect.grown(-half, 0)
     middle = max(room.left, min(candidate.ink.rect.centre[0], room.right))
     baselines, lefts = [], []
     characters = iter(shaped)
-    for column, rows in enumerate(columns.rows):
+    for column, above in enumerate(spaces):
         axis = middle + half - column * columns.pitch * size
-        for line, baseline in zip(itertools.islice(characters, rows), down, strict=False):
-            width = (line.right - line.left) * size
-            baselines.append(baseline)
-            lefts.append(max(fit.rect.left, min(axis - width / 2, fit.rect.right - width)))
+        for space, baseline in zip(above, down, strict=False):
+            line = next(characters)
+            # a comma or stop hangs in a corner of its body, which stands where a character's would
+            hangs = line.top - line.bottom < _SMALL_SIGN
+            left, right = (0.0, line.advance) if hangs else (line.left, line.right)
+            width = (right - left) * size
+            start = max(fit.rect.left, min(axis - width / 2, fit.rect.right - width))
+            baselines.append(baseline + space)
+            lefts.append(start + (line.left - left) * size)
     return baselines, lefts
 
 
-def _baselines(candidate: Candidate, fit: Fit, size: float, room: Rect) -> list[float]:
-    """Where the lines run: on the source's first baseline, or around its middle, kept inside the room."""
+def _baselines(candidate: Candidate, fit: Fit, size: float, room: Rect, extra: float = 0.0) -> list[float]:
+    """Where the lines run: on the source's first baseline, or around its middle, kept inside the room.
+
+    `extra` px will be added between some of them.
+    """
     source, pitch = candidate.ink, fit.pitch * size
     if fit.lines <= candidate.source_lines and size > _KEEPS_GRID * source.size:
         pitch = fit.pitch * source.size  # beside other columns the lines stay on their grid
@@ -241,10 +256,10 @@ def _baselines(candidate: Candidate, fit: Fit, size: float, room: Rect) -> list[
         first = source.lines[0].baseline
     elif is_anchored_in_the_middle(candidate) or fit.lines > candidate.source_lines:
         middle = source.rect.centre[1]
-        first = middle - (fit.lines - 1) * pitch / 2 + 0.37 * size  # 0.37: middle of a Hangul body
+        first = middle - ((fit.lines - 1) * pitch + extra) / 2 + 0.37 * size  # 0.37: middle of a Hangul body
     else:
         first = source.lines[0].baseline - 0.37 * (source.size - size)
     top, bottom = fit.paragraph.top * size, fit.paragraph.bottom * size
-    first = min(first, room.bottom + bottom - (fit.lines - 1) * pitch)
+    first = min(first, room.bottom + bottom - (fit.lines - 1) * pitch - extra)
     first = max(first, room.top + top)
     return [first + line * pitch for line in range(fit.lines)]
