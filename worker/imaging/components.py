@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from worker.imaging.boxes import on_page
 from worker.imaging.halo import clinging
+from worker.imaging.inks import Over, axis_between
 from worker.imaging.joined import row_of, told_apart
 from worker.imaging.pixels import (
     beyond,
@@ -48,6 +49,8 @@ _MOST_FAR = 0.3
 #: A pixel has a thing's own colour where it departs by this share of what its surroundings do; right
 #: beside the ink, by that.
 _PURE, _PUREST = 0.85, 0.95
+#: Levels below that which nobody sees: a faint thing's own noise is as much.
+_DIM = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,7 +91,7 @@ def components(scene: Scene, looks: Looks, options: MaskOptions) -> tuple[Mask, 
     looks = _in_row(scene, looks, options)
     found = _sorted(scene, looks, options)
     unsure = found.joined
-    side = _side_of_ink(scene, looks, found.ink, unsure)
+    side = _side_of_ink(scene, looks, found.ink, unsure, options)
     ink, others, joined = found.ink, found.others, found.joined
     if side is not None:
         on_side = _on_side(scene, looks, less(looks.candidates, found.ink), side, options)
@@ -152,7 +155,9 @@ def _kinds(
     return labels, (whole, part, others, whole & (own < options.own_at_edge * area))
 
 
-def _side_of_ink(scene: Scene, looks: Looks, settled: Mask, unsure: Mask) -> Mask | None:
+def _side_of_ink(
+    scene: Scene, looks: Looks, settled: Mask, unsure: Mask, options: MaskOptions
+) -> Mask | None:
     """Where pixels depart from the ground as the line's ink does: darker, say, or redder; None if unknown.
 
     Args:
@@ -160,22 +165,40 @@ def _side_of_ink(scene: Scene, looks: Looks, settled: Mask, unsure: Mask) -> Mas
         looks: What departs.
         settled: Components that are the line's ink for certain.
         unsure: Those that stick out of the line.
+        options: Limits.
     """
-    if looks.plain is None or not cv2.countNonZero(unsure):
+    if looks.plain is None or looks.departure is None or not cv2.countNonZero(unsure):
         return None
-    columns, rows = some_of(both(both(looks.bold, scene.inside), looks.candidates), _FEW)
+    within = both(both(looks.bold, scene.inside), looks.candidates)
+    columns, rows = some_of(within, _FEW)
     if len(rows) < 2:
         return None
+    over = Over(scene.pixels, looks.plain, looks.departure)
     off = scene.pixels[rows, columns].astype(np.float32) - looks.plain[rows, columns]
-    # the first principal axis: ink on two sides of the ground lies at its two ends
-    axis = np.asarray(cv2.eigen(off.T @ off)[2][0], np.float32)
+    outside = less(less(unsure, looks.allowed), either(scene.own, scene.foreign))
+    axis = axis_between(np.concatenate([over.offsets(over.ridges(within)), over.pure(outside)]))
     certain = settled[rows, columns] > 0
-    if np.count_nonzero(certain) < _SETTLED * len(rows):
-        certain[:] = True
+    told = bool(np.count_nonzero(certain) >= _SETTLED * len(rows))
+    if axis is None:
+        # the first principal axis: ink on two sides of the ground lies at its two ends
+        axis = np.asarray(cv2.eigen(off.T @ off)[2][0], np.float32)
+        if not told:
+            certain[:] = True
+    elif not told:
+        return _most_within(scene, looks, (over.side(axis), over.side(-axis)), options)
     if np.count_nonzero(off[certain] @ axis > 0) < 0.5 * np.count_nonzero(certain):
         axis = -axis
-    signed = cv2.subtract(scene.pixels, looks.plain, dtype=cv2.CV_16S)
-    return np.asarray(cv2.inRange(cv2.transform(signed, axis[None]), 1, 255 * 3), np.uint8)
+    return over.side(axis)
+
+
+def _most_within(scene: Scene, looks: Looks, sides: tuple[Mask, Mask], options: MaskOptions) -> Mask:
+    """The side on which ink, once parted, is more and lies in the line's box: what crosses it goes on."""
+    scores = []
+    for side in sides:
+        found = _sorted(scene, _on_side(scene, looks, looks.candidates, side, options), options)
+        ink = either(found.ink, found.joined)
+        scores.append(cv2.countNonZero(both(ink, scene.inside)) ** 2 / max(cv2.countNonZero(ink), 1))
+    return sides[int(scores[1] > scores[0])]
 
 
 def _on_side(scene: Scene, looks: Looks, candidates: Mask, side: Mask, options: MaskOptions) -> Looks:
@@ -221,6 +244,7 @@ def _own_colour(scene: Scene, departure: Image, things: Mask, ink: Mask, options
     departs = both(departure, things)
     usual = widened(departs, square(max(2, round(options.halo * scene.text_height))))
     for px, share in ((options.least_growth + 1, _PURE), (1, _PUREST)):
-        mixed = cv2.compare(departs, cv2.convertScaleAbs(usual, alpha=share), cv2.CMP_LT)
+        pure = cv2.min(cv2.convertScaleAbs(usual, alpha=share), usual - np.minimum(usual, _DIM))
+        mixed = cv2.compare(departs, pure, cv2.CMP_LT)
         things = less(things, both(widened(ink, square(px)), np.asarray(mixed, np.uint8)))
     return things

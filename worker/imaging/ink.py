@@ -16,6 +16,7 @@ from worker.imaging import ground
 from worker.imaging.badge import Badge
 from worker.imaging.components import STRONG, Looks, components
 from worker.imaging.halo import all_along, ground_like, plain_rim, shade, without_lights
+from worker.imaging.inks import Over
 from worker.imaging.lights import Ground, with_shapes
 from worker.imaging.ownership import shared_out
 from worker.imaging.pixels import (
@@ -145,7 +146,8 @@ def _departing(scene: Scene, under: Ground, reach: float, options: MaskOptions) 
     contrast = contrast_of(under.departure, scene.inside)
     bold = beyond(under.departure, max(options.seed * contrast, under.faint))
     candidates = beyond(under.departure, under.faint)
-    foreign = shared_out(scene, candidates, bold, options)
+    over = Over(scene.pixels, under.plain, under.departure)
+    foreign = shared_out(scene, candidates, bold, options, over)
     scene = scene if foreign is scene.foreign else replace(scene, foreign=foreign)
     candidates = less(candidates, foreign)
     allowed = scene.grown(reach)

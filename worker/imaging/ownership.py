@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from worker.imaging import ground
 from worker.imaging.boxes import paste
+from worker.imaging.inks import Over, parted
 from worker.imaging.pixels import (
     beyond,
     both,
@@ -50,7 +51,9 @@ _UNLIKE = 60.0
 _FEW = 300
 
 
-def shared_out(scene: Scene, candidates: Mask, bold: Mask, options: MaskOptions) -> Mask:
+def shared_out(
+    scene: Scene, candidates: Mask, bold: Mask, options: MaskOptions, over: Over | None = None
+) -> Mask:
     """Pixels that belong to other lines, with the characters of those that stay, whole.
 
     A character goes to the line in whose middle it lies; where that does not tell, and for dots, to the line
@@ -62,10 +65,15 @@ def shared_out(scene: Scene, candidates: Mask, bold: Mask, options: MaskOptions)
         candidates: Everything that may be ink.
         bold: What of it is so for certain.
         options: Limits.
+        over: The page over its ground, where that is known.
     """
     foreign = _among_erased(scene, candidates, options)
     if not cv2.countNonZero(both(both(scene.staying, scene.inside), candidates)):
         return foreign
+    if over is not None:
+        told = _by_colour(scene, foreign, candidates, bold, options, over)
+        if told is not None:
+            return told
     count, components, boxes, centres = cv2.connectedComponentsWithStats(candidates, connectivity=8)
     labels, size = np.asarray(components, np.int32), boxes[:, 2:4].max(axis=1)
     in_own, in_kept, inked = (
@@ -95,6 +103,26 @@ def shared_out(scene: Scene, candidates: Mask, bold: Mask, options: MaskOptions)
         of_theirs, of_ours = _parted(scene, those(mixed, labels), bold)
         kept, freed = either(kept, of_theirs), either(freed, of_ours)
     kept = widened(kept, square(1))
+    reach = options.px_growth(scene.text_height) + options.noisy_growth
+    freed = less(widened(freed, square(reach)), kept)
+    return either(less(foreign, both(scene.nearer, freed)), kept)
+
+
+def _by_colour(
+    scene: Scene, foreign: Mask, candidates: Mask, bold: Mask, options: MaskOptions, over: Over
+) -> Mask | None:
+    """Pixels that belong to other lines, where the inks' colours tell those that stay; else None."""
+    kept, freed = np.zeros_like(foreign), np.zeros_like(foreign)
+    erased = either(scene.own, filled(list(scene.neighbours.erased.corners), scene.crop))
+    for quad in scene.neighbours.staying.corners:
+        theirs = filled([quad], scene.crop)
+        if not cv2.countNonZero(both(both(theirs, scene.inside), candidates)):
+            continue
+        told = parted(over, candidates, bold, scene.inside, theirs, erased)
+        if told is None:
+            return None
+        kept, freed = either(kept, told[0]), either(freed, told[1])
+    kept = less(widened(kept, square(1)), freed)
     reach = options.px_growth(scene.text_height) + options.noisy_growth
     freed = less(widened(freed, square(reach)), kept)
     return either(less(foreign, both(scene.nearer, freed)), kept)
