@@ -40,6 +40,9 @@ STRONG, _STRONG_SIGMAS = 30, 6.0
 #: Pixels that tell the direction in which ink departs from its ground, and the share of a line's bold ink
 #: that settled components must hold to tell the line's side of it.
 _FEW, _SETTLED = 300, 0.1
+#: What is so dense beside a line, in shares of its density in it, is no ink where what departs to the other
+#: side takes at least such a share of the line and is at most so dense beside it.
+_GOES_ON, _LEAST_IN_LINE, _ENDS = 0.75, 0.05, 0.25
 #: A part of what had run together is ink where this share of it lies in the line's box, also at its edge.
 _OF_ONE_PIECE = 0.4
 #: What departs to the other side than the ink is its outline or shadow where this share of it does so boldly.
@@ -82,7 +85,7 @@ class _Sorted:
     doubtful: Mask
 
 
-def components(scene: Scene, looks: Looks, options: MaskOptions) -> tuple[Mask, Mask] | None:
+def components(scene: Scene, looks: Looks, options: MaskOptions) -> tuple[Mask, Mask, Mask] | None:
     """The components that hold bold ink of the line, and those that hold some of what stands beside it.
 
     What has run together with something else is told apart: first what is lighter than the ground from what
@@ -107,7 +110,7 @@ def components(scene: Scene, looks: Looks, options: MaskOptions) -> tuple[Mask, 
         taken, beside = _on_other_side(scene, replace(looks, candidates=less(unsure, side)), ink, options)
         ink, others = either(ink, taken), either(others, beside)
     share = cv2.countNonZero(ink) / max(cv2.countNonZero(scene.inside), 1)
-    return (ink, others) if 0.02 <= share <= 0.95 else None
+    return (ink, others, either(looks.bold, bold)) if 0.02 <= share <= 0.95 else None
 
 
 def _in_row(scene: Scene, looks: Looks, options: MaskOptions) -> Looks:
@@ -183,12 +186,27 @@ def _side_of_ink(
         # the first principal axis: ink on two sides of the ground lies at its two ends
         axis = np.asarray(cv2.eigen(off.T @ off)[2][0], np.float32)
         if not told:
-            certain[:] = True
+            return _own_side(scene, looks, off, axis, over, options)
     elif not told:
         return _most_within(scene, looks, (over.side(axis), over.side(-axis)), options)
     if np.count_nonzero(off[certain] @ axis > 0) < 0.5 * np.count_nonzero(certain):
         axis = -axis
     return over.side(axis)
+
+
+def _own_side(
+    scene: Scene,
+    looks: Looks,
+    off: NDArray[np.float32],
+    axis: NDArray[np.float32],
+    over: Over,
+    options: MaskOptions,
+) -> Mask:
+    """The side to which most bold ink departs, or the other where that goes on around the line."""
+    if np.count_nonzero(off @ axis > 0) < 0.5 * len(off):
+        axis = -axis
+    side, other = over.side(axis), over.side(-axis)
+    return other if _behind(scene, both(looks.bold, side), both(looks.candidates, other), options) else side
 
 
 def _most_within(scene: Scene, looks: Looks, sides: tuple[Mask, Mask], options: MaskOptions) -> Mask:
@@ -199,6 +217,19 @@ def _most_within(scene: Scene, looks: Looks, sides: tuple[Mask, Mask], options: 
         ink = either(found.ink, found.joined)
         scores.append(cv2.countNonZero(both(ink, scene.inside)) ** 2 / max(cv2.countNonZero(ink), 1))
     return sides[int(scores[1] > scores[0])]
+
+
+def _behind(scene: Scene, things: Mask, ink: Mask, options: MaskOptions) -> bool:
+    """Whether things go on around the line as they stand in it, while ink ends with the line."""
+    around = less(scene.grown(options.ring), scene.own)
+    if _density(things, around) <= _GOES_ON * _density(things, scene.inside):
+        return False
+    inked = _density(ink, scene.inside)
+    return inked > _LEAST_IN_LINE and _density(ink, around) < _ENDS * inked
+
+
+def _density(part: Mask, area: Mask) -> float:
+    return cv2.countNonZero(both(part, area)) / max(cv2.countNonZero(area), 1)
 
 
 def _on_side(scene: Scene, looks: Looks, candidates: Mask, side: Mask, options: MaskOptions) -> Looks:

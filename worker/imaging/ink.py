@@ -155,9 +155,9 @@ def _departing(scene: Scene, under: Ground, reach: float, options: MaskOptions) 
     found = components(scene, looks, options)
     if found is None:
         return None
-    mask, others = found
+    mask, others, strokes = found
     if not drawn and not under.shaped:
-        mask = without_lights(scene, mask, bold, allowed, options)
+        mask = without_lights(scene, mask, strokes, allowed, options)
     behind = cv2.countNonZero(both(less(bold, mask), scene.inside))
     rim = _outline(scene, mask, less(less(bold, mask), scene.foreign), options)
     doubtful = under.sigma > options.busy or behind > cv2.countNonZero(both(mask, scene.inside))
@@ -250,7 +250,7 @@ def unlike_ring(scene: Scene, options: MaskOptions) -> Ink | None:
     found = components(scene, Looks(candidates, bold, scene.grown(options.reach)), options)
     if found is None:
         return None
-    mask, others = found
+    mask, others, _ = found
     depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
     thickest = max(3.0, _THICKEST * scene.text_height)
     if depth.max() > thickest:
