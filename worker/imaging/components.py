@@ -86,10 +86,11 @@ class _Sorted:
 
 
 def components(scene: Scene, looks: Looks, options: MaskOptions) -> tuple[Mask, Mask, Mask] | None:
-    """The components that hold bold ink of the line, and those that hold some of what stands beside it.
+    """The components that hold bold ink of the line, those that hold some of what stands beside it, and bold.
 
     What has run together with something else is told apart: first what is lighter than the ground from what
-    is darker, where the line's own ink is only one of these.
+    is darker, where the line's own ink is only one of these. Where most of what is bold is on the other side,
+    faint ink beside a strong thing, bold is what is so on the ink's.
     """
     looks = _in_row(scene, looks, options)
     found = _sorted(scene, looks, options)
@@ -101,8 +102,9 @@ def components(scene: Scene, looks: Looks, options: MaskOptions) -> tuple[Mask, 
         mine = _sorted(scene, on_side, replace(options, own_at_edge=_OF_ONE_PIECE))
         ink, others = either(ink, mine.ink), either(others, mine.others)
         joined, bold = mine.joined, on_side.bold
+        outdone = _density(both(looks.bold, side), scene.inside) < 0.5 * _density(looks.bold, scene.inside)
     else:
-        bold = looks.bold
+        bold, outdone = looks.bold, False
     if cv2.countNonZero(joined):
         taken, beside = told_apart(scene, joined, bold, looks.allowed, options, drawn=looks.drawn)
         ink, others = either(ink, taken), either(others, beside)
@@ -110,7 +112,7 @@ def components(scene: Scene, looks: Looks, options: MaskOptions) -> tuple[Mask, 
         taken, beside = _on_other_side(scene, replace(looks, candidates=less(unsure, side)), ink, options)
         ink, others = either(ink, taken), either(others, beside)
     share = cv2.countNonZero(ink) / max(cv2.countNonZero(scene.inside), 1)
-    return (ink, others, either(looks.bold, bold)) if 0.02 <= share <= 0.95 else None
+    return (ink, others, bold if outdone else looks.bold) if 0.02 <= share <= 0.95 else None
 
 
 def _in_row(scene: Scene, looks: Looks, options: MaskOptions) -> Looks:

@@ -155,9 +155,9 @@ def _departing(scene: Scene, under: Ground, reach: float, options: MaskOptions) 
     found = components(scene, looks, options)
     if found is None:
         return None
-    mask, others, strokes = found
+    mask, others, own = found
     if not drawn and not under.shaped:
-        mask = without_lights(scene, mask, strokes, allowed, options)
+        mask = without_lights(scene, mask, either(bold, own), allowed, options)
     behind = cv2.countNonZero(both(less(bold, mask), scene.inside))
     rim = _outline(scene, mask, less(less(bold, mask), scene.foreign), options)
     doubtful = under.sigma > options.busy or behind > cv2.countNonZero(both(mask, scene.inside))
