@@ -15,14 +15,15 @@ _KILLED = -9
 
 
 def bad_payloads(site: Site, request: str) -> dict[bytes, str]:
-    """What strangers push."""
+    """What strangers push; what has no ids is new in each request, or it is answered from its record."""
+    name = request.encode()
     return {
-        b"not json": "failed",
-        b"\xff\xfe\x00 not even text": "failed",
-        b"[" * 100_000: "failed",
+        b"not json " + name: "failed",
+        b"\xff\xfe\x00 not even text " + name: "failed",
+        b"[" * 100_000 + name: "failed",
         site.job(request, 1_000_000, "none.png"): "failed",
         site.job(request, 1_000_001, "broken.png"): "failed",
-        b'{"request_id": "%b", "image_id": "i1000002"}' % request.encode(): "failed",
+        b'{"request_id": "%b", "image_id": "i1000002"}' % name: "failed",
     }
 
 
