@@ -60,9 +60,8 @@ def _joined(rgb: Image, rows: list[Row]) -> list[Row]:
             ]
             if below and not _is_read_across(rows, boxes, index, min(below)[0]):
                 following[index] = min(below)[1]
-    heads = [index for index in range(len(rows)) if index not in set(following.values())]
     joined = []
-    for head in heads:
+    for head in sorted(set(range(len(rows))) - set(following.values())):
         chain = [head]
         while chain[-1] in following:
             chain.append(following[chain[-1]])
