@@ -14,7 +14,7 @@ input [
   {{ name: "mask" data_type: TYPE_UINT8 dims: [{size}, {size}, 1] }}
 ]
 output [{{ name: "inpainted" data_type: TYPE_UINT8 dims: [{size}, {size}, 3] }}]
-dynamic_batching {{ max_queue_delay_microseconds: 2000 }}
+dynamic_batching {{ max_queue_delay_microseconds: {wait} }}
 instance_group [{{ count: 1 kind: KIND_CPU }}]
 """
 
@@ -28,10 +28,16 @@ class TritonPythonModel:
 """
 
 
-def write_copy_models(repository: Path, sizes: Sequence[int]) -> None:
-    """A model repository of the tensor contract, one model for each tile size."""
+def write_copy_models(repository: Path, sizes: Sequence[int], wait: int = 2000) -> None:
+    """A model repository of the tensor contract, one model for each tile size.
+
+    Args:
+        repository: Where it is written.
+        sizes: Of tiles, px.
+        wait: Microseconds that a tile waits for others to join it in a batch.
+    """
     for size in sizes:
         version = repository / f"copy_{size}" / "1"
         version.mkdir(parents=True)
         (version / "model.py").write_text(_MODEL)
-        (version.parent / "config.pbtxt").write_text(_CONFIG.format(size=size))
+        (version.parent / "config.pbtxt").write_text(_CONFIG.format(size=size, wait=wait))
