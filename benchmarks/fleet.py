@@ -124,8 +124,8 @@ def workers(place: Place, count: int) -> Iterator[Fleet]:
         for port in ports
     )
     try:
-        for port in ports:
-            _wait_until_ready(port)
+        for port, process in zip(ports, processes, strict=True):
+            _wait_until_ready(port, process)
         yield Fleet(processes, ports)
     finally:
         for process in processes:
@@ -134,13 +134,15 @@ def workers(place: Place, count: int) -> Iterator[Fleet]:
             process.wait(60)
 
 
-def _wait_until_ready(port: int) -> None:
+def _wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 60
     while True:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10):
                 return
         except OSError:
+            if process.poll() is not None:
+                raise RuntimeError(f"a worker on port {port} ended with {process.returncode}") from None
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.2)
