@@ -41,8 +41,9 @@ class LocalStore:
 
     async def check(self) -> str:
         """The directory can be written."""
-        await self.put(".check", b"", "text/plain")
-        await asyncio.to_thread((self._directory / ".check").unlink)
+        probe = f".check-{uuid.uuid4().hex}"  # each worker's own: the directory may be shared
+        await self.put(probe, b"", "text/plain")
+        await asyncio.to_thread((self._directory / probe).unlink, missing_ok=True)
         return f"directory {self._directory} can be written"
 
     def _write(self, key: str, payload: bytes) -> str:
