@@ -68,13 +68,11 @@ def run_scenario(site: Site, scenario: Scenario, request: str) -> Outcome:
     jobs = {site.job(request, number): "completed" for number in range(scenario.jobs)}
     jobs |= scenario.extra(site, request)
     site.push(*jobs)
+    if scenario.strike is wake_later:
+        jobs |= _until(site, scenario, request, lambda: _state(struck) == "T")
     scenario.strike(site, struck)
-    if scenario.ends_with is not None and not wait_until(lambda: not struck.alive, 30):
-        # One that did not wait at the doorbell yet took its share of the burst without it.
-        more = {site.job(request, scenario.jobs + number): "completed" for number in range(scenario.jobs)}
-        site.push(*more)
-        jobs |= more
-        wait_until(lambda: not struck.alive, 30)
+    if scenario.ends_with is not None:
+        jobs |= _until(site, scenario, request, lambda: not struck.alive)
     mended = time.monotonic()
     came = wait_until(lambda: count_results(site) >= len(jobs), scenario.bound + 10)
     recovered = time.monotonic() - mended if came else None
@@ -86,6 +84,17 @@ def run_scenario(site: Site, scenario: Scenario, request: str) -> Outcome:
         struck.signal(signal.SIGTERM)
         struck.process.wait(30)
     return Outcome(scenario, verdict, recovered)
+
+
+def _until(site: Site, scenario: Scenario, request: str, comes: Callable[[], bool]) -> dict[bytes, str]:
+    """Wait for what the struck worker's own work brings about; the jobs pushed to that end."""
+    if wait_until(comes, 20):
+        return {}
+    # One that did not wait at the doorbell yet took no share of the burst.
+    more = {site.job(request, scenario.jobs + number): "completed" for number in range(scenario.jobs)}
+    site.push(*more)
+    wait_until(comes, 30)
+    return more
 
 
 def sweep_up(site: Site) -> list[str]:

@@ -18,6 +18,8 @@ Offsets = NDArray[np.float32]
 _ONE_SIDE, _UNLIKE = 0.85, 60.0
 #: Levels beside the way from the ground to an ink that may be its soft edge.
 _EDGE = 30.0
+#: Share of an ink's pixels that depart less than it does itself.
+_STRONGEST = 0.95
 #: Share of its own contrast from which on a pixel has an ink's colour, and from which on it is its soft edge.
 _PURE, _SOFT = 0.7, 0.3
 #: Share of the most that departs within two px from which on a pixel lies on a stroke's ridge.
@@ -73,12 +75,14 @@ def parted(
         theirs: That of the line that stays.
         nobodys: Where a third line's ink may be.
     """
-    pure = over.pure(less(less(both(candidates, theirs), nobodys), inside))
+    # on ridges: all that leaves the erased line's box may be the soft edge of what stands in it
+    ridges = over.ridges(both(candidates, theirs))
+    pure = over.pure(less(less(ridges, nobodys), inside))
     if not len(pure):
         return None
     second = np.asarray(np.median(pure, axis=0), np.float32)
     bold = both(bold, inside)
-    first = _unlike(over, second, less(bold, theirs), both(bold, theirs))
+    first = _unlike(over, second, _strength(pure), less(bold, theirs), both(bold, theirs))
     if first is None:
         return None
     candidates = both(candidates, theirs)
@@ -93,7 +97,7 @@ def parted(
 
 
 def _unlike(
-    over: Over, second: NDArray[np.float32], beside: Mask, within: Mask
+    over: Over, second: NDArray[np.float32], strength: float, beside: Mask, within: Mask
 ) -> NDArray[np.float32] | None:
     """The colour of a line's ink, unlike that of another; None where most of it, or nearly all, is alike."""
     area, least = (within, _LEAST_WITHIN)
@@ -105,8 +109,14 @@ def _unlike(
     if np.count_nonzero(unlike) < max(least * len(offsets), _LEAST):
         return None
     first = np.asarray(np.median(offsets[unlike], axis=0), np.float32)
-    apart = abs(np.linalg.norm(first) - np.linalg.norm(second))
-    return first if _cosine(first, second) < _ONE_SIDE or apart >= _UNLIKE else None
+    if _cosine(first, second) < _ONE_SIDE:
+        return first
+    return first if abs(_strength(offsets[unlike]) - strength) >= _UNLIKE else None
+
+
+def _strength(offsets: Offsets) -> float:
+    """How far an ink departs where it does most: thin strokes of it are fainter in most places."""
+    return float(np.quantile(np.linalg.norm(offsets, axis=1), _STRONGEST))
 
 
 def _cosine(one: NDArray[np.float32], two: NDArray[np.float32]) -> float:

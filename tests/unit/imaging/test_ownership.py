@@ -9,7 +9,7 @@ from io import BytesIO
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
@@ -134,6 +134,8 @@ def test_unread_letters_of_the_other_tone_that_lie_across_the_line_stay() -> Non
     st.floats(0.0, 0.7),
     st.floats(0.4, 1.0),
 )
+@example(41, 0.0, -1.05, 0.5, 0.5)  # thin strokes are fainter than thick ones of one colour
+@example(37, 3.1875, 1.12, 0.55, 0.576)  # all that leaves the erased line's box are soft edges
 def test_text_that_stays_above_or_below_is_never_cut(
     size: int, right: float, down: float, too_large: float, scale: float
 ) -> None:
